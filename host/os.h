@@ -1,0 +1,41 @@
+/* Every call to the operating system: files, folders, libraries, threads, time. Two implementations: os_posix.c, os_windows.c. */
+#ifndef ICN_HOST_OS_H
+#define ICN_HOST_OS_H
+
+#include "base.h"
+
+typedef struct icn_mapping {
+  const void *data; /* NULL for an empty file */
+  uint64_t bytes;
+  void *handle;
+} icn_mapping;
+/* Maps a regular file read-only. Fails: ICN_IO: missing, a directory, not readable; the sentence has the path and the system's reason. */
+icn_status icn_os_map(const char *path, icn_mapping *mapping, icn_error *error);
+void icn_os_unmap(icn_mapping *mapping);
+
+/* Writes a whole file: to a temporary beside it, then renamed, so that it is there whole or not at all. */
+icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error);
+/* Makes a folder and its parents; true when it is there afterwards. */
+bool icn_os_make_folder(const char *path);
+bool icn_os_remove(const char *path);
+/* `location` (a model's own text) inside the folder of the file `base`, as a path into `out`; ICN_FORMAT when it is absolute or leaves that
+ * folder (links resolved). */
+icn_status icn_os_confined_path(const char *base, const char *location, char *out, size_t out_bytes, icn_error *error);
+/* The user's cache folder for clinception into `out` (XDG_CACHE_HOME, LOCALAPPDATA, ...); false when there is none. */
+bool icn_os_cache_folder(char *out, size_t bytes);
+
+void *icn_os_library_open(const char *name);
+void *icn_os_library_symbol(void *library, const char *name);
+void icn_os_library_close(void *library);
+const char *icn_os_environment(const char *name); /* NULL when unset or empty */
+
+typedef struct icn_mutex icn_mutex;
+icn_mutex *icn_mutex_create(const icn_allocator *allocator);
+void icn_mutex_destroy(icn_mutex *mutex);
+void icn_mutex_lock(icn_mutex *mutex);
+void icn_mutex_unlock(icn_mutex *mutex);
+
+double icn_os_seconds(void);        /* monotonic */
+unsigned long icn_os_process(void); /* process number, for names of temporaries */
+
+#endif

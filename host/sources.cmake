@@ -1,0 +1,3 @@
+# One file a line.
+set(ICN_HOST_SOURCES
+)

@@ -1,0 +1,350 @@
+/* clinception: Inception networks (and other CNNs) from ONNX on any OpenCL device.
+ *
+ * A complete program that classifies a picture (tests/api/example.c holds the same text and CI runs it):
+ *
+ *     #include <clinception/clinception.h>
+ *     #include <stdio.h>
+ *     int main(int argc, char **argv) {
+ *       icn_error error;
+ *       icn_context *context = NULL;
+ *       icn_model *model = NULL;
+ *       icn_executor *executor = NULL;
+ *       icn_image *image = NULL;
+ *       icn_class top[5];
+ *       size_t count = 5;
+ *       int failed =
+ *           argc != 3 ||
+ *           icn_context_create(NULL, &context, &error) ||
+ *           icn_model_load(context, argv[1], &model, &error) ||
+ *           icn_executor_create(model, NULL, &executor, &error) ||
+ *           icn_image_load(context, argv[2], &image, &error) ||
+ *           icn_classify(executor, image, NULL, top, &count, &error);
+ *       for (size_t i = 0; !failed && i < count; i++) printf("%.4f  class %d\n", top[i].score, top[i].index);
+ *       if (failed) fprintf(stderr, "%s\n", argc != 3 ? "usage: example MODEL.onnx PHOTO" : error.message);
+ *       icn_image_destroy(image);
+ *       icn_executor_destroy(executor);
+ *       icn_model_destroy(model);
+ *       icn_context_destroy(context);
+ *       return failed ? 1 : 0;
+ *     }
+ *
+ * Rules that hold for every function:
+ *   - Fallible functions return an icn_status (0 is success) and, where `error` is not NULL, leave one sentence
+ *     there: what, where, what was expected. The caller owns the icn_error, so it is safe from any thread.
+ *   - The library never prints, exits or aborts, has no globals and changes nothing of its host's environment.
+ *   - NEW: the caller destroys it. BORROWED: valid as long as its owner. Every destroy function takes NULL.
+ *   - A context, a model and a device may be used from many threads; an executor, its runs and an image belong to
+ *     one thread at a time. Destroy order: runs, executors, models, context.
+ *   - Tensors of the model are in the model's own layout (NCHW for rank 4), dense, native float32.
+ */
+#ifndef CLINCEPTION_CLINCEPTION_H
+#define CLINCEPTION_CLINCEPTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32) && defined(ICN_SHARED) && defined(ICN_BUILDING)
+#define ICN_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(ICN_SHARED)
+#define ICN_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define ICN_API __attribute__((visibility("default")))
+#else
+#define ICN_API
+#endif
+
+/* Version rule. Source (API): within one MAJOR, what compiled keeps compiling. Binary (ABI): within one MAJOR (while
+ * MAJOR is 0: within one MINOR), what linked keeps running: structs that the caller fills begin with struct_bytes and
+ * only grow at their end, enumerators keep their numbers, functions are only added. The soname carries that number. */
+#define ICN_VERSION_MAJOR 0
+#define ICN_VERSION_MINOR 1
+#define ICN_VERSION_PATCH 0
+
+/* The version of the library at run time, "MAJOR.MINOR.PATCH". BORROWED, static. */
+ICN_API const char *icn_version(void);
+
+/* ------------------------------------------------------------------ status */
+
+typedef enum icn_status {
+  ICN_OK = 0,
+  ICN_ARGUMENT = 1,      /* the caller passed something wrong: fix the call */
+  ICN_STATE = 2,         /* right call, wrong moment */
+  ICN_NO_MEMORY = 3,     /* host memory ran out */
+  ICN_IO = 4,            /* a file could not be read or written */
+  ICN_FORMAT = 5,        /* a file is not what it should be */
+  ICN_UNSUPPORTED = 6,   /* well-formed, but not something this library does; the sentence names it */
+  ICN_NO_DEVICE = 7,     /* no such device, or no OpenCL at all */
+  ICN_DEVICE = 8,        /* an OpenCL call failed; the sentence has the call and its error name */
+  ICN_DEVICE_MEMORY = 9, /* the device's memory or its largest allocation is too small */
+  ICN_BUILD = 10,        /* an OpenCL program did not build; the sentence has the log's first line */
+  ICN_MISMATCH = 11      /* results differ where they must agree */
+} icn_status;
+
+enum { ICN_MESSAGE_BYTES = 504, ICN_MAX_RANK = 8 };
+
+typedef struct icn_error {
+  icn_status status;
+  char message[ICN_MESSAGE_BYTES]; /* one sentence, NUL-terminated, "" on success */
+} icn_error;
+
+/* "ICN_FORMAT" for ICN_FORMAT, "unknown status" for a number that is none. BORROWED, static. */
+ICN_API const char *icn_status_name(icn_status status);
+
+/* ----------------------------------------------------------------- context */
+
+/* Host memory. allocate returns at least `bytes` bytes aligned to 64, or NULL; release takes NULL. Called from any thread. */
+typedef struct icn_allocator {
+  void *user;
+  void *(*allocate)(void *user, size_t bytes);
+  void (*release)(void *user, void *memory);
+} icn_allocator;
+
+typedef enum icn_log_level { ICN_LOG_WARNING = 1, ICN_LOG_INFO = 2, ICN_LOG_DEBUG = 3 } icn_log_level;
+
+/* Receives one line without a newline. Called from any thread that uses the context. */
+typedef struct icn_logger {
+  void *user;
+  icn_log_level level; /* the most talkative level that is wanted */
+  void (*log)(void *user, icn_log_level level, const char *line);
+} icn_logger;
+
+typedef struct icn_context_options {
+  size_t struct_bytes;            /* set by icn_context_options_init */
+  const icn_allocator *allocator; /* NULL: the C library's. Copied. */
+  const icn_logger *logger;       /* NULL: silence. Copied. */
+  const char *opencl_library;     /* NULL: CLINCEPTION_OPENCL_LIBRARY, else the system's ICD loader. Copied. "none": do not open OpenCL. */
+  const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder. Copied. "none": no cache. */
+  const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
+} icn_context_options;
+
+typedef struct icn_context icn_context;
+typedef struct icn_device icn_device;
+typedef struct icn_model icn_model;
+typedef struct icn_executor icn_executor;
+typedef struct icn_run icn_run;
+typedef struct icn_image icn_image;
+
+/* Fills `options` with the defaults. */
+ICN_API void icn_context_options_init(icn_context_options *options);
+
+/* Opens OpenCL (if there is any) and lists its devices. `options` may be NULL. *context is NEW.
+ * A machine without OpenCL still gives a context: it has the reference device only, and icn_context_opencl_problem says why.
+ * Fails: ICN_ARGUMENT, ICN_NO_MEMORY. */
+ICN_API icn_status icn_context_create(const icn_context_options *options, icn_context **context, icn_error *error);
+ICN_API void icn_context_destroy(icn_context *context);
+
+/* One sentence on why there are no OpenCL devices ("" when there are some). BORROWED from the context. */
+ICN_API const char *icn_context_opencl_problem(const icn_context *context);
+
+/* ----------------------------------------------------------------- devices */
+
+typedef enum icn_device_kind {
+  ICN_DEVICE_CPU = 1,
+  ICN_DEVICE_GPU = 2,
+  ICN_DEVICE_OTHER = 3,
+  ICN_DEVICE_REFERENCE = 4 /* the plain C reference, no OpenCL: slow and right */
+} icn_device_kind;
+
+typedef struct icn_device_info {
+  int index; /* as `--device INDEX` takes it; -1 for the reference device */
+  icn_device_kind kind;
+  const char *name; /* this and the strings below: BORROWED from the context */
+  const char *vendor;
+  const char *driver;  /* driver version */
+  const char *version; /* CL_DEVICE_VERSION */
+  const char *platform;
+  uint32_t compute_units;
+  uint64_t global_bytes, max_allocation_bytes, local_bytes;
+} icn_device_info;
+
+/* The number of OpenCL devices, in the order in which the loader lists platforms and devices. The reference device is not counted. */
+ICN_API size_t icn_context_device_count(const icn_context *context);
+/* Device `index` of the list, NULL when out of range. BORROWED from the context. */
+ICN_API const icn_device *icn_context_device(const icn_context *context, size_t index);
+/* Finds a device by what a person types: an index ("0"), "cpu" or "gpu" (the first of that kind), "reference", or a part of its name
+ * without regard to case. NULL or "": the first GPU, else the first CPU, else ICN_NO_DEVICE; never the reference silently.
+ * Fails: ICN_NO_DEVICE (the sentence lists the devices that exist), ICN_ARGUMENT (the name fits several; they are listed). */
+ICN_API icn_status icn_context_find_device(const icn_context *context, const char *wanted, const icn_device **device, icn_error *error);
+ICN_API icn_device_info icn_device_get_info(const icn_device *device);
+/* Writes the device's description (limits, extensions, features: a text file) from which a plan can be made on another machine.
+ * The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY. */
+ICN_API icn_status icn_device_record(const icn_device *device, const icn_context *context, char **text, icn_error *error);
+ICN_API void icn_text_destroy(const icn_context *context, char *text);
+
+/* ------------------------------------------------------------------- model */
+
+/* A tensor's name and shape; a dimension that the model leaves open is -1. */
+typedef struct icn_tensor_info {
+  const char *name; /* BORROWED from the model or executor */
+  int rank;
+  int64_t dim[ICN_MAX_RANK];
+} icn_tensor_info;
+
+/* Loads an ONNX file, or a built-in network by name ("builtin:inception_v3:input=299,classes=1000"). The file is mapped and its weights are
+ * read in place, so it must stay as it is while the model lives. *model is NEW; it refers to the context.
+ * Fails: ICN_IO, ICN_FORMAT (damaged), ICN_UNSUPPORTED (operator or attribute; the sentence names the node), ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_load(icn_context *context, const char *path, icn_model **model, icn_error *error);
+/* The same from `bytes` bytes of memory (BORROWED until the model is destroyed). External data are refused. */
+ICN_API icn_status icn_model_load_memory(icn_context *context, const void *data, size_t bytes, icn_model **model, icn_error *error);
+ICN_API void icn_model_destroy(icn_model *model);
+ICN_API size_t icn_model_input_count(const icn_model *model);
+ICN_API icn_tensor_info icn_model_input(const icn_model *model, size_t index);
+ICN_API size_t icn_model_output_count(const icn_model *model);
+ICN_API const char *icn_model_output_name(const icn_model *model, size_t index);
+
+/* ---------------------------------------------------------------- executor */
+
+typedef enum icn_precision {
+  ICN_PRECISION_FP32 = 0, /* the only one so far; the others are reserved */
+  ICN_PRECISION_FP16W = 1,
+  ICN_PRECISION_FP16S = 2,
+  ICN_PRECISION_FP16 = 3,
+  ICN_PRECISION_AUTO = 4
+} icn_precision;
+
+/* Fixes the shape of one input. */
+typedef struct icn_input_shape {
+  const char *name; /* NULL: the only input */
+  int rank;
+  int64_t dim[ICN_MAX_RANK];
+} icn_input_shape;
+
+typedef struct icn_executor_options {
+  size_t struct_bytes;           /* set by icn_executor_options_init */
+  const icn_device *device;      /* NULL: as icn_context_find_device(NULL) chooses */
+  int64_t batch;                 /* the first dimension of inputs that leave it open; 0: 1 */
+  const icn_input_shape *shapes; /* shapes for inputs that leave other dimensions open */
+  size_t shape_count;
+  icn_precision precision;
+  uint32_t cores;              /* use only this many compute units (device partition); 0: all */
+  const char *disabled_passes; /* comma-separated names, "all", or NULL */
+  const char *forced_rows;     /* comma-separated kernel rows to prefer wherever they apply, or NULL */
+  int keep_values;             /* not 0: no memory is reused, so that every value of the plan can be read after a run */
+  int profile;                 /* not 0: each step is timed by the device (icn_executor_layer) */
+} icn_executor_options;
+
+ICN_API void icn_executor_options_init(icn_executor_options *options);
+
+/* Plans the model for one device and one set of shapes, builds its programs and packs its weights. *executor is NEW; it refers to the
+ * model. Executors of one model and device share packed weights. Fails: ICN_UNSUPPORTED, ICN_ARGUMENT (shapes, options), ICN_NO_DEVICE,
+ * ICN_DEVICE, ICN_DEVICE_MEMORY, ICN_BUILD, ICN_NO_MEMORY. */
+ICN_API icn_status icn_executor_create(icn_model *model, const icn_executor_options *options, icn_executor **executor, icn_error *error);
+ICN_API void icn_executor_destroy(icn_executor *executor);
+
+ICN_API size_t icn_executor_input_count(const icn_executor *executor);
+ICN_API icn_tensor_info icn_executor_input(const icn_executor *executor, size_t index);
+ICN_API size_t icn_executor_output_count(const icn_executor *executor);
+ICN_API icn_tensor_info icn_executor_output(const icn_executor *executor, size_t index);
+ICN_API const icn_device *icn_executor_device(const icn_executor *executor);
+
+/* Starts a run. inputs[i] is a dense `float[dim0]...[dimN]` for input i, outputs[i] likewise or NULL when output i is not wanted; both
+ * lists have the executor's counts and stay the caller's until icn_run_wait returns. One run at a time (ICN_STATE otherwise). *run is NEW.
+ * The first version computes inside submit; callers must not rely on that. */
+ICN_API icn_status icn_executor_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_run **run,
+                                       icn_error *error);
+/* Waits until the outputs are written; returns the run's status. */
+ICN_API icn_status icn_run_wait(icn_run *run, icn_error *error);
+ICN_API void icn_run_destroy(icn_run *run);
+/* submit, wait and destroy in one. */
+ICN_API icn_status icn_executor_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
+
+/* Every value that the plan materialises (with options.keep_values), by index; name, shape, then its contents of the last run as a dense
+ * `float[...]` in the model's layout. Fails: ICN_STATE without keep_values or before a run. */
+ICN_API size_t icn_executor_value_count(const icn_executor *executor);
+ICN_API icn_tensor_info icn_executor_value(const icn_executor *executor, size_t index);
+ICN_API icn_status icn_executor_read_value(icn_executor *executor, size_t index, float *data, icn_error *error);
+
+/* One layer of the plan: what runs, on which kernel row, its size, and (with options.profile) the device time of the last run. */
+typedef struct icn_layer_info {
+  const char *name;    /* the node's name in the model */
+  const char *problem; /* canonical key: operation, sizes, fusion, precision */
+  const char *row;     /* kernel row */
+  double flop;         /* floating-point operations, direct count */
+  double bytes;        /* bytes read and written once each, weights included */
+  double seconds;      /* 0 without profile */
+} icn_layer_info;
+ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
+ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);
+
+/* What the executor holds in memory. */
+typedef struct icn_memory_info {
+  uint64_t arena_bytes, weight_bytes, input_bytes, output_bytes;
+} icn_memory_info;
+ICN_API icn_memory_info icn_executor_memory(const icn_executor *executor);
+
+/* The peak single-precision rate (FLOP/s) and memory bandwidth (bytes/s) of a device as two small kernels measure them. Takes about a
+ * second. Fails: ICN_DEVICE, ICN_BUILD; ICN_UNSUPPORTED on the reference device. */
+ICN_API icn_status icn_device_measure(const icn_context *context, const icn_device *device, double *flop_per_second,
+                                      double *bytes_per_second, icn_error *error);
+
+/* -------------------------------------------------------------------- plan */
+
+typedef struct icn_plan_options {
+  size_t struct_bytes;
+  const icn_device *device; /* or NULL when device_text is given */
+  const char *device_text;  /* a recorded device's description (icn_device_record) */
+  int64_t batch;
+  const icn_input_shape *shapes;
+  size_t shape_count;
+  const char *disabled_passes, *forced_rows;
+  int why; /* not 0: each layer with the reason why each other row declined or lost */
+} icn_plan_options;
+ICN_API void icn_plan_options_init(icn_plan_options *options);
+/* The plan as text: one line a layer and a summary. Needs no OpenCL. The text is NEW (icn_text_destroy). */
+ICN_API icn_status icn_model_plan(icn_model *model, const icn_plan_options *options, char **text, icn_error *error);
+/* Calls `program` once for each distinct program of the plan with its file name, build options and complete source. */
+ICN_API icn_status icn_model_sources(icn_model *model, const icn_plan_options *options,
+                                     void (*program)(void *user, const char *file, const char *build_options, const char *source),
+                                     void *user, icn_error *error);
+
+/* ------------------------------------------------------------------ images */
+
+typedef enum icn_resize { ICN_RESIZE_BICUBIC = 0, ICN_RESIZE_BILINEAR = 1, ICN_RESIZE_NEAREST = 2 } icn_resize;
+
+/* How a picture becomes an input tensor: resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), crop, then
+ * value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
+typedef struct icn_preprocess {
+  size_t struct_bytes;
+  const char *name; /* of the recipe, for messages */
+  icn_resize resize;
+  int resize_shorter; /* 0: resize both sides to the model's size; else shorter side to this many pixels, then centre crop */
+  int bgr;            /* not 0: the model wants blue first */
+  float scale;        /* default 1/255 */
+  float mean[3], std[3];
+} icn_preprocess;
+/* Fills `preprocess` with the recipe `name` ("unit" and NULL: RGB/255; "torchvision", "tf-slim", "keras", "caffe"). Fails: ICN_ARGUMENT. */
+ICN_API icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error);
+
+/* Decodes JPEG, PNG, BMP, GIF, TGA, PNM to 8-bit RGB; EXIF orientation is honoured, alpha ignored. *image is NEW.
+ * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_NO_MEMORY. */
+ICN_API icn_status icn_image_load(const icn_context *context, const char *path, icn_image **image, icn_error *error);
+ICN_API icn_status icn_image_load_memory(const icn_context *context, const void *data, size_t bytes, icn_image **image, icn_error *error);
+ICN_API void icn_image_destroy(icn_image *image);
+ICN_API void icn_image_size(const icn_image *image, int *width, int *height);
+/* uint8 pixels[height][width][3], RGB. BORROWED from the image. */
+ICN_API const uint8_t *icn_image_pixels(const icn_image *image);
+/* Writes float tensor[3][height][width] by the recipe (NULL: "unit"). Fails: ICN_ARGUMENT, ICN_NO_MEMORY. */
+ICN_API icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
+                                       icn_error *error);
+
+/* ---------------------------------------------------------------- classify */
+
+typedef struct icn_class {
+  int index;
+  float score; /* the model's own output: a probability if the model ends in a softmax */
+} icn_class;
+
+/* Runs one image through an executor of batch 1 whose only input is [1,3,H,W] and whose classes are the smallest-rank output with the most
+ * values a row ([1,N]; an output named like a probability wins), and returns the *count best classes in falling order (*count is lowered
+ * where there are fewer). Fails: ICN_UNSUPPORTED for another kind of model, else as icn_executor_run. */
+ICN_API icn_status icn_classify(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, icn_class *top,
+                                size_t *count, icn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

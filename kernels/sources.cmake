@@ -1,0 +1,4 @@
+# One file a line: every .cl and .clh, embedded into the library.
+set(ICN_KERNEL_FILES
+  kernels/common.clh
+)

@@ -1,0 +1,109 @@
+/* Kernel rows: one row of kernels/kernels.def for each variant. A row says when it applies, how it is configured, what it costs, how
+ * weights are packed, and which launches it makes. Rows are pure: the same problem and device give the same launches. */
+#ifndef ICN_LIB_KERNEL_H
+#define ICN_LIB_KERNEL_H
+
+#include "device_desc.h"
+#include "problem.h"
+
+/* Operands of a launch, resolved to a buffer and an element offset by the plan. */
+enum {
+  ICN_OPERAND_IN = 0, /* + input index, 0..4 (constants are uploaded as dense f32, RESAMPLE's index as int32) */
+  ICN_OPERAND_OUT = 5,
+  ICN_OPERAND_PACKED = 6,  /* the row's packed weights */
+  ICN_OPERAND_ZEROS = 7,   /* at least emit.zeros_elems floats of zero: where padding taps read */
+  ICN_OPERAND_SCRATCH = 8, /* + scratch index 0..1 */
+  ICN_OPERAND_COUNT = 10
+};
+
+typedef enum icn_arg_kind { ICN_ARG_TENSOR, ICN_ARG_INT, ICN_ARG_FLOAT, ICN_ARG_INT8, ICN_ARG_LOCAL } icn_arg_kind;
+
+/* One or two kernel arguments. TENSOR becomes TWO: `__global float *base, int offset` (offset in elements, the view's offset included). */
+typedef struct icn_arg {
+  icn_arg_kind kind;
+  union {
+    int32_t operand;
+    int32_t i;
+    float f;
+    int32_t i8[8]; /* an int8 in the kernel: dims or strides of a tensor of any rank */
+    uint32_t local_bytes;
+  } as;
+} icn_arg;
+
+typedef enum icn_launch_kind {
+  ICN_LAUNCH_KERNEL = 0,
+  ICN_LAUNCH_CLBLAST_GEMM /* args: TENSOR a, TENSOR b, TENSOR c, INT transpose_a, transpose_b, m, n, k, lda, ldb, ldc, FLOAT alpha, beta */
+} icn_launch_kind;
+
+enum { ICN_MAX_ARGS = 40, ICN_MAX_LAUNCHES = 4, ICN_MAX_SCRATCH = 2, ICN_OPTIONS_BYTES = 192 };
+
+typedef struct icn_launch {
+  icn_launch_kind kind;
+  const char *file;                /* "conv_tile.cl" in kernels/ */
+  const char *kernel;              /* function in it */
+  char options[ICN_OPTIONS_BYTES]; /* "-D MR=14 -D NV=2": tile shapes, precision, features only, never sizes */
+  uint32_t dims;
+  size_t global[3], local[3]; /* local all 0: the runtime may choose; global is a multiple of local */
+  int arg_count;
+  icn_arg args[ICN_MAX_ARGS];
+} icn_launch;
+
+/* What a row makes of a problem. */
+typedef struct icn_emit {
+  int launch_count;
+  icn_launch launch[ICN_MAX_LAUNCHES];
+  uint64_t scratch_bytes[ICN_MAX_SCRATCH];
+  uint64_t zeros_elems;
+} icn_emit;
+
+/* Starts a launch (NULL when the row made too many: a bug). Then set dims, global, local and push the arguments in the kernel's order. */
+icn_launch *icn_emit_launch(icn_emit *emit, const char *file, const char *kernel);
+void icn_launch_options(icn_launch *launch, const char *format, ...) ICN_PRINTF(2, 3);
+void icn_launch_range(icn_launch *launch, uint32_t dims, size_t g0, size_t g1, size_t g2, size_t l0, size_t l1, size_t l2);
+void icn_launch_tensor(icn_launch *launch, int operand);
+void icn_launch_int(icn_launch *launch, int64_t value); /* asserts that it fits: applies() has checked */
+void icn_launch_float(icn_launch *launch, float value);
+void icn_launch_int8(icn_launch *launch, const int64_t value[8]);
+void icn_launch_local(icn_launch *launch, size_t bytes);
+
+enum { ICN_REASON_BYTES = 160 };
+/* Why a row declined, for `plan --why`. */
+typedef struct icn_reason {
+  char text[ICN_REASON_BYTES];
+} icn_reason;
+/* Writes the reason and returns false: `return icn_decline(why, "...")`. `why` may be NULL. */
+bool icn_decline(icn_reason *why, const char *format, ...) ICN_PRINTF(2, 3);
+
+/* Tunable parameters of a row; each row names its own (see its .c). */
+typedef struct icn_config {
+  int32_t value[8];
+} icn_config;
+
+typedef enum icn_target { ICN_TARGET_ANY = 0, ICN_TARGET_CPU, ICN_TARGET_GPU } icn_target;
+
+typedef struct icn_row {
+  const char *name;
+  icn_op op;
+  icn_target target; /* the kind of device it is written for; it must be RIGHT on every device that it applies to */
+  /* Every size it computes with fits 31 bits, limits are kept (work-group, local memory), the layout is one it reads: true; else a reason.
+   * icn_row_common_ok() has already been checked. A row for the other kind of device does NOT decline: it costs more. */
+  bool (*applies)(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not);
+  void (*configure)(const icn_problem *problem, const icn_device_desc *device, icn_config *config);
+  /* Expected seconds from operations, bytes and the device (lib/cost.h has the helpers). */
+  double (*cost)(const icn_problem *problem, const icn_device_desc *device, const icn_config *config);
+  /* Packed weights (NULL: none). pack() gets the constant inputs (NULL where not constant) and writes pack_bytes() bytes. */
+  uint64_t (*pack_bytes)(const icn_problem *problem, const icn_config *config);
+  void (*pack)(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed);
+  icn_status (*emit)(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit, icn_error *error);
+  double tolerance; /* c in |got - want| <= c * 2^-24 * sum |a * b| (random mode) */
+} icn_row;
+
+/* All rows, in the order of kernels/kernels.def. */
+size_t icn_row_count(void);
+const icn_row *icn_row_at(size_t index);
+const icn_row *icn_row_find(const char *name);
+
+/* What holds for every row: fp32, every view's extent below 2^31 elements. */
+bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not);
+
+#endif

@@ -1,0 +1,85 @@
+/* The plan: what will run, where every byte lies, in which order. Plain data made from a graph and a device description. */
+#ifndef ICN_LIB_PLAN_H
+#define ICN_LIB_PLAN_H
+
+#include "select.h"
+
+typedef enum icn_buffer_kind {
+  ICN_BUFFER_ARENA = 0, /* one: activations and scratch */
+  ICN_BUFFER_INPUT,     /* graph input `index`, dense in the model's order */
+  ICN_BUFFER_OUTPUT,    /* graph output `index`, dense in the model's order */
+  ICN_BUFFER_CONSTANT,  /* constant `value`, uploaded as dense f32 (int32 for RESAMPLE's index) */
+  ICN_BUFFER_PACKED,    /* weights of layer `index`, as its row packs them */
+  ICN_BUFFER_ZEROS
+} icn_buffer_kind;
+
+typedef struct icn_plan_buffer {
+  icn_buffer_kind kind;
+  int index;      /* INPUT, OUTPUT: position in the graph's list; PACKED: layer */
+  int value;      /* CONSTANT: graph value */
+  uint64_t bytes; /* at least 4 */
+} icn_plan_buffer;
+
+/* Where a tensor lies: a buffer and its first element there (the view's own offset not included). */
+typedef struct icn_place {
+  int buffer;     /* -1: operand not used */
+  int64_t offset; /* elements */
+} icn_place;
+
+typedef struct icn_plan_layer {
+  const char *name; /* node's name; "input NAME" / "output NAME" for layout changes */
+  int node;         /* graph node, -1 for layout changes */
+  icn_problem problem;
+  icn_choice choice;
+  icn_emit emit;
+  icn_place place[ICN_OPERAND_COUNT];
+  const char *why; /* other rows' reasons (when asked for), else NULL */
+} icn_plan_layer;
+
+typedef struct icn_plan_step {
+  int layer, launch;
+  int *depends; /* earlier steps whose bytes this one reads, or overwrites (reads before writes included) */
+  int depend_count;
+} icn_plan_step;
+
+/* A graph value that has a place of its own or inside another one (views). */
+typedef struct icn_plan_value {
+  int value; /* graph value */
+  icn_place place;
+  icn_view view;
+  bool materialised; /* false: never stored (fused away) */
+} icn_plan_value;
+
+typedef struct icn_plan {
+  icn_arena arena;
+  icn_plan_buffer *buffers;
+  size_t buffer_count;
+  icn_plan_layer *layers;
+  size_t layer_count;
+  icn_plan_step *steps; /* in an order that an in-order queue may run */
+  size_t step_count;
+  icn_plan_value *values;
+  size_t value_count;
+  uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */
+  uint64_t weight_bytes;
+} icn_plan;
+
+typedef struct icn_plan_request {
+  const char *disabled_passes; /* here: "concat_view", "memory_reuse", "reshape_view" */
+  const char *forced_rows;
+  bool keep_values; /* as disabling memory_reuse */
+  bool why;
+} icn_plan_request;
+
+/* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_DEVICE_MEMORY (a buffer above the device's largest
+ * allocation, or all above its memory: which layer, how much), ICN_NO_MEMORY. */
+icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
+                         icn_error *error);
+void icn_plan_fini(icn_plan *plan);
+/* No two steps without a path between them share bytes that one of them writes; every operand is inside its buffer. ICN_MISMATCH otherwise.
+ */
+icn_status icn_plan_check(const icn_plan *plan, icn_error *error);
+/* What a person reads: a line a layer (name, problem key, row, MFLOP, KiB), then totals. */
+void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_text *text);
+
+#endif

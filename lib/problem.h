@@ -1,0 +1,40 @@
+/* One operation with its sizes, views, fusion and precision: what a kernel row is asked to compute. No pointers: comparable, printable. */
+#ifndef ICN_LIB_PROBLEM_H
+#define ICN_LIB_PROBLEM_H
+
+#include "graph.h"
+
+enum { ICN_MAX_INPUTS = 5 };
+
+typedef struct icn_problem {
+  icn_op op; /* never a "graph only" operation */
+  icn_params params;
+  icn_epilogue epilogue;
+  uint32_t present;            /* bit i: input i is there */
+  uint32_t constant;           /* bit i: input i is a constant (weights can be packed) */
+  icn_view in[ICN_MAX_INPUTS]; /* absent inputs are all zero */
+  icn_view out;
+  icn_precision precision;
+} icn_problem;
+
+static inline bool icn_problem_has(const icn_problem *p, int input) { return (p->present >> input & 1U) != 0; }
+static inline bool icn_problem_is_constant(const icn_problem *p, int input) { return (p->constant >> input & 1U) != 0; }
+
+/* The problem of one graph node with every tensor dense in the model's order: what the reference computes. The graph-only operations come
+ * out as COPY with suitable views, except CONCAT and RESHAPE: CONCAT is asked for one input at a time (`part` = which input; its place in
+ * the output is in out.offset), RESHAPE becomes a rank-1 COPY. For all other operations part is 0. */
+icn_problem icn_problem_from_node(const icn_graph *graph, const icn_node *node, int part);
+/* The view of `input` through a graph-only SLICE, TRANSPOSE or EXPAND node: `view` describes the node's input; the result has the node's
+ * output shape. */
+icn_view icn_problem_view_through(const icn_node *node, const icn_shape *out_shape, const icn_view *view);
+
+enum { ICN_KEY_BYTES = 320 };
+/* The canonical text key, e.g. "conv 1x192x17x17 k192 r1x7 s1x1 p0,3 bias relu f32": shared by selection, tuning rows, tests, benchmark,
+ * profile. */
+const char *icn_problem_key(const icn_problem *problem, char key[ICN_KEY_BYTES]);
+/* Floating-point operations (a multiply-add is 2), direct count. */
+double icn_problem_flop(const icn_problem *problem);
+/* Bytes of all inputs and the output, each once. */
+double icn_problem_bytes(const icn_problem *problem);
+
+#endif

@@ -1,0 +1,19 @@
+/* Which row computes a problem on a device, and why. Pure. Order: forced by name, exact tuning row (none shipped yet), least cost. */
+#ifndef ICN_LIB_SELECT_H
+#define ICN_LIB_SELECT_H
+
+#include "kernel.h"
+
+typedef struct icn_choice {
+  const icn_row *row;
+  icn_config config;
+  const char *rule; /* "forced", "tuned", "cost", "only" */
+  double cost_seconds;
+} icn_choice;
+
+/* `why` may be NULL; else one line for each other row of this operation: its reason or its cost.
+ * Fails: ICN_UNSUPPORTED with the problem's key and every row's reason. `name` is the layer's, for the sentence. */
+icn_status icn_select(const icn_problem *problem, const icn_device_desc *device, const char *forced_rows, const char *name,
+                      icn_choice *choice, icn_text *why, icn_error *error);
+
+#endif

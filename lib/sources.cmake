@@ -1,0 +1,5 @@
+# One file a line (this list is merged line by line).
+set(ICN_LIB_SOURCES
+  lib/base.c
+  lib/tensor.c
+)
