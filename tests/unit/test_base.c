@@ -1,10 +1,6 @@
 /* Arena, text, lists, shapes and views. */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
+#include "support/icn_test.h"
 #include "tensor.h"
 
 static void arena_keeps_what_it_gave(void **state) {
