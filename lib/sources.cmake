@@ -2,4 +2,6 @@
 set(ICN_LIB_SOURCES
   lib/base.c
   lib/tensor.c
+  lib/cost.c
+  lib/device_desc.c
 )

@@ -1,2 +1,3 @@
 # One test a line: icn_test(ROOM NAME [support sources])
 icn_test(unit base)
+icn_test(unit device_desc)
