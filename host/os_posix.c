@@ -1,0 +1,267 @@
+/* Linux, Android, macOS and the other POSIX systems. X/Open 700 is POSIX.1-2008 plus realpath, which glibc hides otherwise. */
+#define _XOPEN_SOURCE     700
+#define _FILE_OFFSET_BITS 64
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os.h"
+
+enum { PATH_BYTES = 4096, WRITE_BYTES = 1 << 30 }; /* Linux and macOS cut a single write at 2 GiB */
+
+/* strerror is not safe between threads. */
+static const char *system_reason(int code, char *text, size_t bytes) {
+  if (strerror_r(code, text, bytes) != 0) snprintf(text, bytes, "system error %d", code);
+  return text;
+}
+
+static icn_status io_error(icn_error *error, const char *what, const char *path, int code) {
+  char reason[128];
+  return icn_error_set(error, ICN_IO, "%s '%s': %s", what, path, system_reason(code, reason, sizeof reason));
+}
+
+/* ------------------------------------------------------------------- files */
+
+static icn_status map_descriptor(int file, const char *path, icn_mapping *mapping, icn_error *error) {
+  icn_status status = ICN_OK;
+  struct stat info;
+  if (fstat(file, &info) != 0) return io_error(error, "cannot read", path, errno);
+  ICN_REQUIRE(!S_ISDIR(info.st_mode), ICN_IO, "cannot read '%s': it is a folder, not a file", path);
+  ICN_REQUIRE(S_ISREG(info.st_mode), ICN_IO, "cannot read '%s': it is not a regular file", path);
+  ICN_REQUIRE((uint64_t)info.st_size <= SIZE_MAX / 2, ICN_IO, "cannot read '%s': %llu bytes are more than this process can address", path,
+              (unsigned long long)info.st_size);
+  if (info.st_size == 0) return ICN_OK;
+  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  if (data == MAP_FAILED) return io_error(error, "cannot map", path, errno);
+  mapping->data = mapping->handle = data;
+  mapping->bytes = (uint64_t)info.st_size;
+done:
+  return status;
+}
+
+icn_status icn_os_map(const char *path, icn_mapping *mapping, icn_error *error) {
+  memset(mapping, 0, sizeof *mapping);
+  /* Not blocking: opening a named pipe must not wait for its writer. */
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return io_error(error, "cannot open", path, errno);
+  icn_status status = map_descriptor(file, path, mapping, error);
+  close(file); /* the mapping stays */
+  return status;
+}
+
+void icn_os_unmap(icn_mapping *mapping) {
+  if (mapping->handle != NULL) munmap(mapping->handle, (size_t)mapping->bytes);
+  memset(mapping, 0, sizeof *mapping);
+}
+
+/* 0 or the error's number. */
+static int write_all(int file, const char *data, size_t bytes) {
+  while (bytes > 0) {
+    ssize_t written = write(file, data, bytes < (size_t)WRITE_BYTES ? bytes : (size_t)WRITE_BYTES);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    if (written == 0) return ENOSPC;
+    data += written;
+    bytes -= (size_t)written;
+  }
+  return 0;
+}
+
+/* A pipe, a terminal, /dev/null: renaming a file over it would take it away, so it is written to directly. */
+static icn_status write_device(const char *path, const void *data, size_t bytes, icn_error *error) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return io_error(error, "cannot open for writing", path, errno);
+  int problem = write_all(file, data, bytes);
+  if (close(file) != 0 && problem == 0) problem = errno;
+  return problem == 0 ? ICN_OK : io_error(error, "cannot write", path, problem);
+}
+
+/* A new file `path`.PROCESS-NUMBER.tmp that nobody else writes. */
+static int create_temporary(const char *path, char *temporary, size_t bytes) {
+  for (unsigned number = 0; number < 1000; number++) {
+    int length = snprintf(temporary, bytes, "%s.%lu-%u.tmp", path, icn_os_process(), number);
+    if (length < 0 || (size_t)length >= bytes) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0 || errno != EEXIST) return file;
+  }
+  return -1;
+}
+
+static icn_status write_by_rename(const char *path, const struct stat *existing, const void *data, size_t bytes, icn_error *error) {
+  char temporary[PATH_BYTES];
+  if (existing != NULL && access(path, W_OK) != 0) return io_error(error, "cannot write", path, errno);
+  int file = create_temporary(path, temporary, sizeof temporary);
+  if (file < 0) return io_error(error, "cannot write", path, errno);
+  int problem = write_all(file, data, bytes);
+  if (problem == 0 && existing != NULL && fchmod(file, existing->st_mode & 0777) != 0) problem = errno;
+  if (close(file) != 0 && problem == 0) problem = errno; /* some file systems report a full disk only here */
+  if (problem == 0 && rename(temporary, path) != 0) problem = errno;
+  if (problem == 0) return ICN_OK;
+  unlink(temporary);
+  return io_error(error, "cannot write", path, problem);
+}
+
+icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error) {
+  struct stat info;
+  if (stat(path, &info) != 0) return write_by_rename(path, NULL, data, bytes, error);
+  if (S_ISDIR(info.st_mode)) return icn_error_set(error, ICN_IO, "cannot write '%s': it is a folder", path);
+  if (!S_ISREG(info.st_mode)) return write_device(path, data, bytes, error);
+  char *target = realpath(path, NULL); /* a symbolic link stays one: what it points at is replaced */
+  if (target == NULL) return io_error(error, "cannot write", path, errno);
+  icn_status status = write_by_rename(target, &info, data, bytes, error);
+  free(target);
+  return status;
+}
+
+bool icn_os_make_folder(const char *path) {
+  char partial[PATH_BYTES];
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof partial) return false;
+  memcpy(partial, path, length + 1);
+  for (size_t i = 1; i <= length; i++) {
+    if (partial[i] != '/' && partial[i] != '\0') continue;
+    char kept = partial[i];
+    partial[i] = '\0';
+    mkdir(partial, 0777); /* parents mostly exist; what counts is the end */
+    partial[i] = kept;
+  }
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool icn_os_remove(const char *path) { return remove(path) == 0; }
+
+/* ------------------------------------------------------------- confinement */
+
+/* True when `location`, read as text, is relative and never steps above where it starts. */
+static bool stays_inside(const char *location) {
+  if (location[0] == '/' || location[0] == '\0') return false;
+  int depth = 0;
+  for (const char *part = location; *part != '\0';) {
+    size_t length = strcspn(part, "/");
+    if (length == 2 && part[0] == '.' && part[1] == '.') {
+      depth--;
+    } else if (length > 0 && !(length == 1 && part[0] == '.')) {
+      depth++;
+    }
+    if (depth < 0) return false;
+    part += length;
+    part += *part == '/';
+  }
+  return true;
+}
+
+static bool is_below(const char *folder, const char *path) {
+  size_t length = strlen(folder);
+  if (length == 1) return path[0] == '/' && path[1] != '\0'; /* the root */
+  return strncmp(folder, path, length) == 0 && path[length] == '/' && path[length + 1] != '\0';
+}
+
+static char *resolve_folder_of(const char *base) {
+  const char *slash = strrchr(base, '/');
+  char folder[PATH_BYTES];
+  if (slash == NULL) return realpath(".", NULL);
+  size_t length = slash == base ? 1 : (size_t)(slash - base);
+  if (length >= sizeof folder) return NULL;
+  memcpy(folder, base, length);
+  folder[length] = '\0';
+  return realpath(folder, NULL);
+}
+
+icn_status icn_os_confined_path(const char *base, const char *location, char *out, size_t out_bytes, icn_error *error) {
+  icn_status status = ICN_OK;
+  char *resolved = NULL;
+  char *folder = resolve_folder_of(base);
+  char joined[PATH_BYTES];
+  ICN_REQUIRE(stays_inside(location), ICN_FORMAT, "external data '%s' is not inside the model's folder: only paths below it are read",
+              location);
+  ICN_REQUIRE(folder != NULL, ICN_IO, "the folder of '%s' cannot be resolved", base);
+  int length = snprintf(joined, sizeof joined, "%s/%s", folder, location);
+  ICN_REQUIRE(length > 0 && (size_t)length < sizeof joined, ICN_IO, "the path of external data '%s' is too long", location);
+  resolved = realpath(joined, NULL);
+  if (resolved == NULL) {
+    status = io_error(error, "cannot open external data", joined, errno);
+    goto done;
+  }
+  ICN_REQUIRE(is_below(folder, resolved), ICN_FORMAT, "external data '%s' is a link that leaves the model's folder, to '%s'", location,
+              resolved);
+  ICN_REQUIRE(strlen(resolved) < out_bytes, ICN_IO, "the path of external data '%s' is too long", location);
+  memcpy(out, resolved, strlen(resolved) + 1);
+done:
+  free(resolved);
+  free(folder);
+  return status;
+}
+
+bool icn_os_cache_folder(char *out, size_t bytes) {
+  const char *cache = icn_os_environment("XDG_CACHE_HOME");
+  const char *home = icn_os_environment("HOME");
+  int length = -1;
+  if (cache != NULL && cache[0] == '/') {
+    length = snprintf(out, bytes, "%s/clinception", cache);
+  } else if (home != NULL) {
+#if defined(__APPLE__)
+    length = snprintf(out, bytes, "%s/Library/Caches/clinception", home);
+#else
+    length = snprintf(out, bytes, "%s/.cache/clinception", home);
+#endif
+  }
+  return length > 0 && (size_t)length < bytes;
+}
+
+/* --------------------------------------------- libraries, threads and time */
+
+void *icn_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+void *icn_os_library_symbol(void *library, const char *name) { return dlsym(library, name); }
+void icn_os_library_close(void *library) {
+  if (library != NULL) dlclose(library);
+}
+
+const char *icn_os_environment(const char *name) {
+  const char *value = getenv(name);
+  return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+struct icn_mutex {
+  icn_allocator allocator;
+  pthread_mutex_t lock;
+};
+
+icn_mutex *icn_mutex_create(const icn_allocator *allocator) {
+  icn_mutex *mutex = icn_allocate(allocator, sizeof *mutex);
+  if (mutex == NULL) return NULL;
+  mutex->allocator = *allocator;
+  if (pthread_mutex_init(&mutex->lock, NULL) == 0) return mutex;
+  icn_release(allocator, mutex);
+  return NULL;
+}
+
+void icn_mutex_destroy(icn_mutex *mutex) {
+  if (mutex == NULL) return;
+  icn_allocator allocator = mutex->allocator;
+  pthread_mutex_destroy(&mutex->lock);
+  icn_release(&allocator, mutex);
+}
+
+void icn_mutex_lock(icn_mutex *mutex) { pthread_mutex_lock(&mutex->lock); }
+void icn_mutex_unlock(icn_mutex *mutex) { pthread_mutex_unlock(&mutex->lock); }
+
+double icn_os_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+unsigned long icn_os_process(void) { return (unsigned long)getpid(); }

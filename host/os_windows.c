@@ -1,0 +1,250 @@
+/* Windows, by the ANSI entry points: paths are in the process's code page (UTF-8 where its manifest says so). */
+#define WIN32_LEAN_AND_MEAN
+#if !defined(_WIN32_WINNT)
+#define _WIN32_WINNT 0x0600 /* Vista: reader-writer locks, GetFinalPathNameByHandle */
+#endif
+#include <windows.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os.h"
+
+enum { PATH_BYTES = 4096 };
+
+static const char *system_reason(DWORD code, char *text, size_t bytes) {
+  DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, text, (DWORD)bytes, NULL);
+  while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r' || text[length - 1] == '.')) text[--length] = '\0';
+  if (length == 0) snprintf(text, bytes, "system error %lu", code);
+  return text;
+}
+
+static icn_status io_error(icn_error *error, const char *what, const char *path, DWORD code) {
+  char reason[160];
+  return icn_error_set(error, ICN_IO, "%s '%s': %s", what, path, system_reason(code, reason, sizeof reason));
+}
+
+static bool is_folder(const char *path) {
+  DWORD attributes = GetFileAttributesA(path);
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+/* ------------------------------------------------------------------- files */
+
+static icn_status map_file(HANDLE file, const char *path, icn_mapping *mapping, icn_error *error) {
+  icn_status status = ICN_OK;
+  LARGE_INTEGER size;
+  ICN_REQUIRE(GetFileType(file) == FILE_TYPE_DISK, ICN_IO, "cannot read '%s': it is not a regular file", path);
+  if (!GetFileSizeEx(file, &size)) return io_error(error, "cannot read", path, GetLastError());
+  ICN_REQUIRE((uint64_t)size.QuadPart <= SIZE_MAX / 2, ICN_IO, "cannot read '%s': %lld bytes are more than this process can address", path,
+              (long long)size.QuadPart);
+  if (size.QuadPart == 0) return ICN_OK;
+  HANDLE section = CreateFileMappingA(file, NULL, PAGE_READONLY, 0, 0, NULL);
+  if (section == NULL) return io_error(error, "cannot map", path, GetLastError());
+  void *data = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
+  DWORD problem = GetLastError();
+  CloseHandle(section); /* the view keeps it */
+  if (data == NULL) return io_error(error, "cannot map", path, problem);
+  mapping->data = mapping->handle = data;
+  mapping->bytes = (uint64_t)size.QuadPart;
+done:
+  return status;
+}
+
+icn_status icn_os_map(const char *path, icn_mapping *mapping, icn_error *error) {
+  memset(mapping, 0, sizeof *mapping);
+  if (is_folder(path)) return icn_error_set(error, ICN_IO, "cannot read '%s': it is a folder, not a file", path);
+  HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+  if (file == INVALID_HANDLE_VALUE) return io_error(error, "cannot open", path, GetLastError());
+  icn_status status = map_file(file, path, mapping, error);
+  CloseHandle(file);
+  return status;
+}
+
+void icn_os_unmap(icn_mapping *mapping) {
+  if (mapping->handle != NULL) UnmapViewOfFile(mapping->handle);
+  memset(mapping, 0, sizeof *mapping);
+}
+
+/* 0 or the error's number. */
+static DWORD write_all(HANDLE file, const char *data, size_t bytes) {
+  while (bytes > 0) {
+    DWORD written = 0;
+    if (!WriteFile(file, data, bytes < (1u << 30) ? (DWORD)bytes : (1u << 30), &written, NULL)) return GetLastError();
+    if (written == 0) return ERROR_DISK_FULL;
+    data += written;
+    bytes -= written;
+  }
+  return 0;
+}
+
+static HANDLE create_temporary(const char *path, char *temporary, size_t bytes) {
+  for (unsigned number = 0; number < 1000; number++) {
+    int length = snprintf(temporary, bytes, "%s.%lu-%u.tmp", path, icn_os_process(), number);
+    if (length < 0 || (size_t)length >= bytes) {
+      SetLastError(ERROR_FILENAME_EXCED_RANGE);
+      return INVALID_HANDLE_VALUE;
+    }
+    HANDLE file = CreateFileA(temporary, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file != INVALID_HANDLE_VALUE || GetLastError() != ERROR_FILE_EXISTS) return file;
+  }
+  return INVALID_HANDLE_VALUE;
+}
+
+icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error) {
+  char temporary[PATH_BYTES];
+  if (is_folder(path)) return icn_error_set(error, ICN_IO, "cannot write '%s': it is a folder", path);
+  HANDLE file = create_temporary(path, temporary, sizeof temporary);
+  if (file == INVALID_HANDLE_VALUE) return io_error(error, "cannot write", path, GetLastError());
+  DWORD problem = write_all(file, data, bytes);
+  if (!CloseHandle(file) && problem == 0) problem = GetLastError();
+  if (problem == 0 && !MoveFileExA(temporary, path, MOVEFILE_REPLACE_EXISTING)) problem = GetLastError();
+  if (problem == 0) return ICN_OK;
+  DeleteFileA(temporary);
+  return io_error(error, "cannot write", path, problem);
+}
+
+static bool is_separator(char c) { return c == '/' || c == '\\'; }
+
+bool icn_os_make_folder(const char *path) {
+  char partial[PATH_BYTES];
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof partial) return false;
+  memcpy(partial, path, length + 1);
+  for (size_t i = 1; i <= length; i++) {
+    if (!is_separator(partial[i]) && partial[i] != '\0') continue;
+    char kept = partial[i];
+    partial[i] = '\0';
+    CreateDirectoryA(partial, NULL); /* parents mostly exist; what counts is the end */
+    partial[i] = kept;
+  }
+  return is_folder(path);
+}
+
+bool icn_os_remove(const char *path) { return is_folder(path) ? RemoveDirectoryA(path) != 0 : DeleteFileA(path) != 0; }
+
+/* ------------------------------------------------------------- confinement */
+
+/* True when `location`, read as text, is relative, has no drive or stream, and never steps above where it starts. */
+static bool stays_inside(const char *location) {
+  if (location[0] == '\0' || is_separator(location[0]) || strchr(location, ':') != NULL) return false;
+  int depth = 0;
+  for (const char *part = location; *part != '\0';) {
+    size_t length = strcspn(part, "/\\");
+    if (length == 2 && part[0] == '.' && part[1] == '.') {
+      depth--;
+    } else if (length > 0 && !(length == 1 && part[0] == '.')) {
+      depth++;
+    }
+    if (depth < 0) return false;
+    part += length;
+    part += *part != '\0';
+  }
+  return true;
+}
+
+/* The path with links resolved ("\\?\C:\..."); false with GetLastError. */
+static bool resolve(const char *path, char *out, size_t bytes) {
+  HANDLE file =
+      CreateFileA(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  DWORD length = GetFinalPathNameByHandleA(file, out, (DWORD)bytes, FILE_NAME_NORMALIZED | VOLUME_NAME_DOS);
+  CloseHandle(file);
+  if (length < bytes) return length > 0;
+  SetLastError(ERROR_FILENAME_EXCED_RANGE);
+  return false;
+}
+
+static bool is_below(const char *folder, const char *path) {
+  size_t length = strlen(folder);
+  while (length > 0 && is_separator(folder[length - 1])) length--;
+  return strlen(path) > length + 1 && _strnicmp(folder, path, length) == 0 && is_separator(path[length]);
+}
+
+static bool folder_of(const char *base, char *folder, size_t bytes) {
+  size_t length = strlen(base);
+  while (length > 0 && !is_separator(base[length - 1]) && base[length - 1] != ':') length--;
+  if (length + 2 > bytes) return false;
+  memcpy(folder, base, length);
+  memcpy(folder + length, ".", 2);
+  return true;
+}
+
+icn_status icn_os_confined_path(const char *base, const char *location, char *out, size_t out_bytes, icn_error *error) {
+  icn_status status = ICN_OK;
+  char folder[PATH_BYTES], resolved_folder[PATH_BYTES], joined[PATH_BYTES], resolved[PATH_BYTES];
+  ICN_REQUIRE(stays_inside(location), ICN_FORMAT, "external data '%s' is not inside the model's folder: only paths below it are read",
+              location);
+  ICN_REQUIRE(folder_of(base, folder, sizeof folder) && resolve(folder, resolved_folder, sizeof resolved_folder), ICN_IO,
+              "the folder of '%s' cannot be resolved", base);
+  int length = snprintf(joined, sizeof joined, "%s\\%s", folder, location);
+  ICN_REQUIRE(length > 0 && (size_t)length < sizeof joined, ICN_IO, "the path of external data '%s' is too long", location);
+  if (!resolve(joined, resolved, sizeof resolved)) {
+    status = io_error(error, "cannot open external data", joined, GetLastError());
+    goto done;
+  }
+  ICN_REQUIRE(is_below(resolved_folder, resolved), ICN_FORMAT, "external data '%s' is a link that leaves the model's folder, to '%s'",
+              location, resolved);
+  ICN_REQUIRE(strlen(resolved) < out_bytes, ICN_IO, "the path of external data '%s' is too long", location);
+  memcpy(out, resolved, strlen(resolved) + 1);
+done:
+  return status;
+}
+
+bool icn_os_cache_folder(char *out, size_t bytes) {
+  const char *cache = icn_os_environment("LOCALAPPDATA");
+  int length = cache == NULL ? -1 : snprintf(out, bytes, "%s\\clinception\\cache", cache);
+  return length > 0 && (size_t)length < bytes;
+}
+
+/* --------------------------------------------- libraries, threads and time */
+
+void *icn_os_library_open(const char *name) { return LoadLibraryA(name); }
+
+void *icn_os_library_symbol(void *library, const char *name) {
+  FARPROC function = GetProcAddress(library, name);
+  void *address;
+  memcpy(&address, &function, sizeof address); /* C has no conversion between function and object pointers */
+  return address;
+}
+
+void icn_os_library_close(void *library) {
+  if (library != NULL) FreeLibrary(library);
+}
+
+const char *icn_os_environment(const char *name) {
+  const char *value = getenv(name);
+  return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+struct icn_mutex {
+  icn_allocator allocator;
+  SRWLOCK lock;
+};
+
+icn_mutex *icn_mutex_create(const icn_allocator *allocator) {
+  icn_mutex *mutex = icn_allocate(allocator, sizeof *mutex);
+  if (mutex == NULL) return NULL;
+  mutex->allocator = *allocator;
+  InitializeSRWLock(&mutex->lock);
+  return mutex;
+}
+
+void icn_mutex_destroy(icn_mutex *mutex) {
+  if (mutex == NULL) return;
+  icn_allocator allocator = mutex->allocator;
+  icn_release(&allocator, mutex);
+}
+
+void icn_mutex_lock(icn_mutex *mutex) { AcquireSRWLockExclusive(&mutex->lock); }
+void icn_mutex_unlock(icn_mutex *mutex) { ReleaseSRWLockExclusive(&mutex->lock); }
+
+double icn_os_seconds(void) {
+  LARGE_INTEGER ticks, frequency;
+  QueryPerformanceFrequency(&frequency);
+  QueryPerformanceCounter(&ticks);
+  return (double)ticks.QuadPart / (double)frequency.QuadPart;
+}
+
+unsigned long icn_os_process(void) { return GetCurrentProcessId(); }

@@ -1,0 +1,263 @@
+/* Files, folders, confinement, mutex and time of the operating system layer. The disk-full cases use a file size limit and /dev/full. */
+#define _XOPEN_SOURCE 700
+#include "support/icn_test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os.h"
+
+static char folder[256];
+
+static const char *in_folder(const char *name) {
+  static char paths[4][512];
+  static int next;
+  char *path = paths[next = (next + 1) % 4];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+static int entries(void) {
+  int count = 0;
+  DIR *listing = opendir(folder);
+  assert_non_null(listing);
+  while (readdir(listing) != NULL) count++;
+  closedir(listing);
+  return count - 2; /* without . and .. */
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  snprintf(folder, sizeof folder, "test-os-%lu/deep/er", icn_os_process());
+  return icn_os_make_folder(folder) && icn_os_make_folder(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  char command[320];
+  snprintf(command, sizeof command, "rm -rf test-os-%lu", icn_os_process());
+  return system(command);
+}
+
+static void assert_says(const icn_error *error, const char *words) {
+  if (strstr(error->message, words) == NULL) fail_msg("'%s' is not in '%s'", words, error->message);
+}
+
+static void written_files_are_mapped_back(void **state) {
+  (void)state;
+  icn_error error;
+  icn_mapping mapping;
+  const char *path = in_folder("file");
+  assert_int_equal(icn_os_write_file(path, "first, longer", 13, &error), ICN_OK);
+  assert_int_equal(icn_os_write_file(path, "second", 6, &error), ICN_OK);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_int_equal(mapping.bytes, 6);
+  assert_memory_equal(mapping.data, "second", 6);
+  icn_os_unmap(&mapping);
+  assert_null(mapping.data);
+  assert_int_equal(entries(), 1); /* no temporary is left */
+
+  assert_int_equal(icn_os_write_file(path, NULL, 0, &error), ICN_OK);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_null(mapping.data);
+  assert_int_equal(mapping.bytes, 0);
+  icn_os_unmap(&mapping);
+  assert_true(icn_os_remove(path));
+  assert_false(icn_os_remove(path));
+}
+
+static void unreadable_things_are_named(void **state) {
+  (void)state;
+  icn_error error;
+  icn_mapping mapping;
+  assert_int_equal(icn_os_map(in_folder("absent"), &mapping, &error), ICN_IO);
+  assert_says(&error, "absent': No such file");
+  assert_int_equal(icn_os_map(folder, &mapping, &error), ICN_IO);
+  assert_says(&error, "it is a folder");
+  assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+  assert_int_equal(icn_os_map(in_folder("pipe"), &mapping, &error), ICN_IO);
+  assert_says(&error, "not a regular file");
+  assert_int_equal(icn_os_map("", &mapping, &error), ICN_IO);
+  assert_true(icn_os_remove(in_folder("pipe")));
+}
+
+static void unwritable_places_are_named(void **state) {
+  (void)state;
+  icn_error error;
+  assert_int_equal(icn_os_write_file(in_folder("no/such/folder"), "x", 1, &error), ICN_IO);
+  assert_says(&error, "No such file");
+  assert_int_equal(icn_os_write_file(folder, "x", 1, &error), ICN_IO);
+  assert_says(&error, "it is a folder");
+  assert_false(icn_os_make_folder(""));
+  assert_int_equal(icn_os_write_file(in_folder("plain"), "x", 1, &error), ICN_OK);
+  assert_false(icn_os_make_folder(in_folder("plain/below")));
+  assert_true(icn_os_remove(in_folder("plain")));
+}
+
+static void devices_are_written_not_replaced(void **state) {
+  (void)state;
+  icn_error error;
+  struct stat before, after;
+  if (stat("/dev/full", &before) != 0 || !S_ISCHR(before.st_mode)) skip();
+  assert_int_equal(icn_os_write_file("/dev/full", "x", 1, &error), ICN_IO);
+  assert_says(&error, "No space left");
+  assert_int_equal(icn_os_write_file("/dev/null", "x", 1, &error), ICN_OK);
+  assert_int_equal(stat("/dev/null", &after), 0);
+  assert_true(S_ISCHR(after.st_mode));
+}
+
+static void a_write_cut_short_leaves_the_old_file(void **state) {
+  (void)state;
+  icn_error error;
+  icn_mapping mapping;
+  const char *path = in_folder("limited");
+  static char large[100000];
+  assert_int_equal(icn_os_write_file(path, "old", 3, &error), ICN_OK);
+  struct rlimit limit, kept;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &kept), 0);
+  signal(SIGXFSZ, SIG_IGN);
+  limit = kept;
+  limit.rlim_cur = 50000; /* the first write is short, the second fails */
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  icn_status status = icn_os_write_file(path, large, sizeof large, &error);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
+  assert_int_equal(status, ICN_IO);
+  assert_says(&error, "too large");
+  assert_int_equal(entries(), 1);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_int_equal(mapping.bytes, 3);
+  icn_os_unmap(&mapping);
+  assert_true(icn_os_remove(path));
+}
+
+static void links_and_modes_survive_a_write(void **state) {
+  (void)state;
+  icn_error error;
+  struct stat info;
+  assert_int_equal(icn_os_write_file(in_folder("target"), "old", 3, &error), ICN_OK);
+  assert_int_equal(chmod(in_folder("target"), 0640), 0);
+  assert_int_equal(symlink("target", in_folder("link")), 0);
+  assert_int_equal(icn_os_write_file(in_folder("link"), "newer", 5, &error), ICN_OK);
+  assert_int_equal(lstat(in_folder("link"), &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  assert_int_equal(stat(in_folder("target"), &info), 0);
+  assert_int_equal(info.st_size, 5);
+  assert_int_equal(info.st_mode & 0777, 0640);
+  assert_true(icn_os_remove(in_folder("link")) && icn_os_remove(in_folder("target")));
+}
+
+static void external_paths_stay_below_the_model(void **state) {
+  (void)state;
+  icn_error error;
+  char out[4096], expected[4096];
+  char model[512];
+  snprintf(model, sizeof model, "%s", in_folder("model.onnx"));
+  assert_true(icn_os_make_folder(in_folder("sub")));
+  assert_int_equal(icn_os_write_file(in_folder("sub/w.bin"), "w", 1, &error), ICN_OK);
+  assert_int_equal(icn_os_confined_path(model, "sub/w.bin", out, sizeof out, &error), ICN_OK);
+  assert_non_null(realpath(in_folder("sub/w.bin"), expected));
+  assert_string_equal(out, expected);
+  assert_int_equal(icn_os_confined_path(model, "./sub/../sub//w.bin", out, sizeof out, &error), ICN_OK);
+  assert_string_equal(out, expected);
+
+  static const char *const outside[] = {"/etc/passwd", "../x", "sub/../../x", "", "sub/../..", ".."};
+  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+    assert_int_equal(icn_os_confined_path(model, outside[i], out, sizeof out, &error), ICN_FORMAT);
+    assert_says(&error, "not inside the model's folder");
+  }
+  assert_int_equal(symlink("/etc/passwd", in_folder("sub/leaves")), 0);
+  assert_int_equal(icn_os_confined_path(model, "sub/leaves", out, sizeof out, &error), ICN_FORMAT);
+  assert_says(&error, "a link that leaves");
+  assert_int_equal(icn_os_confined_path(model, "sub/absent", out, sizeof out, &error), ICN_IO);
+  assert_says(&error, "No such file");
+  assert_int_equal(icn_os_confined_path(model, "sub/w.bin", out, 4, &error), ICN_IO);
+  assert_int_equal(icn_os_confined_path(in_folder("nowhere/model.onnx"), "w", out, sizeof out, &error), ICN_IO);
+  assert_int_equal(icn_os_confined_path("model.onnx", "absent.bin", out, sizeof out, &error), ICN_IO); /* the working folder */
+}
+
+static void the_cache_folder_follows_the_environment(void **state) {
+  (void)state;
+  char out[512];
+  assert_int_equal(setenv("HOME", "/home/somebody", 1), 0);
+  assert_int_equal(setenv("XDG_CACHE_HOME", "/var/somewhere", 1), 0);
+  assert_true(icn_os_cache_folder(out, sizeof out));
+  assert_string_equal(out, "/var/somewhere/clinception");
+  assert_int_equal(setenv("XDG_CACHE_HOME", "relative", 1), 0); /* the XDG rule: ignored */
+  assert_true(icn_os_cache_folder(out, sizeof out));
+  assert_memory_equal(out, "/home/somebody/", 15);
+  assert_false(icn_os_cache_folder(out, 10));
+  assert_int_equal(setenv("HOME", "", 1), 0);
+  assert_null(icn_os_environment("HOME"));
+  assert_false(icn_os_cache_folder(out, sizeof out));
+}
+
+static void libraries_open_by_name(void **state) {
+  (void)state;
+  assert_null(icn_os_library_open("libno-such-library.so.7"));
+  icn_os_library_close(NULL);
+  void *library = icn_os_library_open("libm.so.6");
+  if (library == NULL) skip(); /* another C library */
+  assert_non_null(icn_os_library_symbol(library, "cos"));
+  assert_null(icn_os_library_symbol(library, "no_such_function"));
+  icn_os_library_close(library);
+}
+
+typedef struct counter {
+  icn_mutex *mutex;
+  long value;
+} counter;
+
+static void *count_up(void *argument) {
+  counter *shared = argument;
+  for (int i = 0; i < 20000; i++) {
+    icn_mutex_lock(shared->mutex);
+    shared->value++;
+    icn_mutex_unlock(shared->mutex);
+  }
+  return NULL;
+}
+
+static void a_mutex_excludes(void **state) {
+  (void)state;
+  icn_allocator allocator = icn_allocator_default();
+  counter shared = {icn_mutex_create(&allocator), 0};
+  pthread_t threads[4];
+  assert_non_null(shared.mutex);
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_up, &shared), 0);
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  assert_int_equal(shared.value, 80000);
+  icn_mutex_destroy(shared.mutex);
+  icn_mutex_destroy(NULL);
+}
+
+static void time_goes_forward(void **state) {
+  (void)state;
+  double start = icn_os_seconds();
+  struct timespec pause = {0, 5000000};
+  nanosleep(&pause, NULL);
+  double passed = icn_os_seconds() - start;
+  assert_true(passed >= 0.004 && passed < 60);
+  assert_true(icn_os_process() > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(written_files_are_mapped_back),
+      cmocka_unit_test(unreadable_things_are_named),
+      cmocka_unit_test(unwritable_places_are_named),
+      cmocka_unit_test(devices_are_written_not_replaced),
+      cmocka_unit_test(a_write_cut_short_leaves_the_old_file),
+      cmocka_unit_test(links_and_modes_survive_a_write),
+      cmocka_unit_test(external_paths_stay_below_the_model),
+      cmocka_unit_test(the_cache_folder_follows_the_environment),
+      cmocka_unit_test(libraries_open_by_name),
+      cmocka_unit_test(a_mutex_excludes),
+      cmocka_unit_test(time_goes_forward),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
