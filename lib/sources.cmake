@@ -4,4 +4,7 @@ set(ICN_LIB_SOURCES
   lib/tensor.c
   lib/cost.c
   lib/device_desc.c
+  lib/kernel.c
+  lib/row_support.c
+  lib/row_copy.c
 )

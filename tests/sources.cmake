@@ -2,3 +2,4 @@
 icn_test(unit base)
 icn_test(unit device_desc)
 icn_test(unit os)
+icn_test(unit kernel_table)

@@ -1,0 +1,143 @@
+/* The table of kernel rows and the helpers that rows write their launches with. */
+#include "kernel.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rows.h"
+
+#define icn_none_pack_bytes NULL
+#define icn_none_pack       NULL
+#define ICN_ROW(name, op, target, file, applies, configure, cost, pack_bytes, pack, emit, tolerance) \
+  {name, op, target, applies, configure, cost, pack_bytes, pack, emit, tolerance},
+static const icn_row rows[] = {
+#include "kernels/kernels.def"
+};
+#undef ICN_ROW
+
+size_t icn_row_count(void) { return sizeof rows / sizeof rows[0]; }
+
+const icn_row *icn_row_at(size_t index) {
+  assert(index < icn_row_count());
+  return &rows[index];
+}
+
+const icn_row *icn_row_find(const char *name) {
+  for (size_t i = 0; i < icn_row_count(); i++)
+    if (strcmp(rows[i].name, name) == 0) return &rows[i];
+  return NULL;
+}
+
+void icn_none_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+  (void)problem;
+  (void)device;
+  memset(config, 0, sizeof *config);
+}
+
+bool icn_decline(icn_reason *why, const char *format, ...) {
+  if (why == NULL) return false;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(why->text, sizeof why->text, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+/* ------------------------------------------------------------ what holds for every row */
+
+/* The least element index that the view touches. */
+static int64_t view_begin(const icn_view *view) {
+  int64_t first = view->offset;
+  for (int k = 0; k < view->shape.rank; k++)
+    if (view->stride[k] < 0 && view->shape.dim[k] > 0) first += (view->shape.dim[k] - 1) * view->stride[k];
+  return first;
+}
+
+static bool view_ok(const icn_view *view, const char *what, int number, icn_reason *why_not) {
+  if (view->shape.rank < 0 || view->shape.rank > ICN_MAX_RANK)
+    return icn_decline(why_not, "%s %d has rank %d, at most %d is possible", what, number, (int)view->shape.rank, ICN_MAX_RANK);
+  for (int k = 0; k < view->shape.rank; k++)
+    if (view->shape.dim[k] > INT32_MAX || view->stride[k] > INT32_MAX || view->stride[k] < -INT32_MAX)
+      return icn_decline(why_not, "dimension %d of %s %d does not fit 31 bits", k, what, number);
+  int64_t elems = icn_shape_elems(&view->shape);
+  if (elems < 0 || elems > INT32_MAX) return icn_decline(why_not, "%s %d has 2^31 elements or more", what, number);
+  if (icn_view_extent(view) > INT32_MAX) return icn_decline(why_not, "%s %d reaches beyond 2^31 elements", what, number);
+  if (elems > 0 && view_begin(view) < 0) return icn_decline(why_not, "%s %d reaches below its first element", what, number);
+  return true;
+}
+
+bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not) {
+  if (problem->precision != ICN_PRECISION_FP32) return icn_decline(why_not, "only fp32 is computed");
+  for (int i = 0; i < ICN_MAX_INPUTS; i++)
+    if (icn_problem_has(problem, i) && !view_ok(&problem->in[i], "input", i, why_not)) return false;
+  return view_ok(&problem->out, "output", 0, why_not);
+}
+
+/* ------------------------------------------------------------ launches */
+
+icn_launch *icn_emit_launch(icn_emit *emit, const char *file, const char *kernel) {
+  assert(emit->launch_count < ICN_MAX_LAUNCHES);
+  if (emit->launch_count >= ICN_MAX_LAUNCHES) return NULL;
+  icn_launch *launch = &emit->launch[emit->launch_count++];
+  memset(launch, 0, sizeof *launch);
+  launch->kind = ICN_LAUNCH_KERNEL;
+  launch->file = file;
+  launch->kernel = kernel;
+  launch->dims = 1;
+  for (int k = 0; k < 3; k++) launch->global[k] = 1;
+  return launch;
+}
+
+void icn_launch_options(icn_launch *launch, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(launch->options, sizeof launch->options, format, arguments);
+  va_end(arguments);
+  assert(length >= 0 && (size_t)length < sizeof launch->options);
+  (void)length;
+}
+
+void icn_launch_range(icn_launch *launch, uint32_t dims, size_t g0, size_t g1, size_t g2, size_t l0, size_t l1, size_t l2) {
+  assert(dims >= 1 && dims <= 3);
+  assert((l0 == 0) == (l1 == 0) && (l1 == 0) == (l2 == 0));
+  assert(l0 == 0 || (g0 % l0 == 0 && g1 % l1 == 0 && g2 % l2 == 0));
+  launch->dims = dims;
+  const size_t global[3] = {g0, g1, g2}, local[3] = {l0, l1, l2};
+  memcpy(launch->global, global, sizeof global);
+  memcpy(launch->local, local, sizeof local);
+}
+
+static icn_arg *next_argument(icn_launch *launch, icn_arg_kind kind) {
+  assert(launch->arg_count < ICN_MAX_ARGS);
+  icn_arg *argument = &launch->args[launch->arg_count++];
+  memset(argument, 0, sizeof *argument);
+  argument->kind = kind;
+  return argument;
+}
+
+void icn_launch_tensor(icn_launch *launch, int operand) {
+  assert(operand >= 0 && operand < ICN_OPERAND_COUNT);
+  next_argument(launch, ICN_ARG_TENSOR)->as.operand = operand;
+}
+
+void icn_launch_int(icn_launch *launch, int64_t value) {
+  assert(value >= INT32_MIN && value <= INT32_MAX);
+  next_argument(launch, ICN_ARG_INT)->as.i = (int32_t)value;
+}
+
+void icn_launch_float(icn_launch *launch, float value) { next_argument(launch, ICN_ARG_FLOAT)->as.f = value; }
+
+void icn_launch_int8(icn_launch *launch, const int64_t value[8]) {
+  icn_arg *argument = next_argument(launch, ICN_ARG_INT8);
+  for (int k = 0; k < 8; k++) {
+    assert(value[k] >= INT32_MIN && value[k] <= INT32_MAX);
+    argument->as.i8[k] = (int32_t)value[k];
+  }
+}
+
+void icn_launch_local(icn_launch *launch, size_t bytes) {
+  assert(bytes <= UINT32_MAX);
+  next_argument(launch, ICN_ARG_LOCAL)->as.local_bytes = (uint32_t)bytes;
+}

@@ -1,0 +1,134 @@
+#include "row_support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------ loops */
+
+static int64_t magnitude(int64_t value) { return value < 0 ? -value : value; }
+
+/* Dim `from` moves before dim `to`, in every view. */
+static void move_dim(icn_loop *loop, int from, int to) {
+  for (int k = from; k > to; k--) {
+    int64_t dim = loop->dim[k];
+    loop->dim[k] = loop->dim[k - 1];
+    loop->dim[k - 1] = dim;
+    for (int v = 0; v < ICN_LOOP_VIEWS; v++) {
+      int64_t stride = loop->stride[v][k];
+      loop->stride[v][k] = loop->stride[v][k - 1];
+      loop->stride[v][k - 1] = stride;
+    }
+  }
+}
+
+static void sort_dims(icn_loop *loop, int count) {
+  for (int i = 1; i < count; i++) {
+    int to = i;
+    while (to > 0 && magnitude(loop->stride[0][to - 1]) < magnitude(loop->stride[0][i])) to--;
+    move_dim(loop, i, to);
+  }
+}
+
+static bool mergeable(const icn_loop *loop, int outer, int inner) {
+  for (int v = 0; v < ICN_LOOP_VIEWS; v++)
+    if (loop->stride[v][outer] != loop->stride[v][inner] * loop->dim[inner]) return false;
+  return true;
+}
+
+/* Merges neighbours of the first `count` dims in place; returns how many remain. */
+static int merge_dims(icn_loop *loop, int count) {
+  int last = 0;
+  for (int k = 1; k < count; k++) {
+    bool merge = mergeable(loop, last, k);
+    int64_t dim = merge ? loop->dim[last] * loop->dim[k] : loop->dim[k];
+    if (!merge) last++;
+    loop->dim[last] = dim;
+    for (int v = 0; v < ICN_LOOP_VIEWS; v++) loop->stride[v][last] = loop->stride[v][k];
+  }
+  return last + 1;
+}
+
+static void align_right(icn_loop *loop, int count) {
+  int shift = ICN_LOOP_RANK - count;
+  memmove(&loop->dim[shift], &loop->dim[0], sizeof loop->dim[0] * (size_t)count);
+  for (int k = 0; k < shift; k++) loop->dim[k] = 1;
+  for (int v = 0; v < ICN_LOOP_VIEWS; v++) {
+    memmove(&loop->stride[v][shift], &loop->stride[v][0], sizeof loop->stride[v][0] * (size_t)count);
+    memset(&loop->stride[v][0], 0, sizeof loop->stride[v][0] * (size_t)shift);
+  }
+}
+
+/* The stride of dim k of a shape of `rank` dims in a view that may have fewer dims or dims of 1. */
+static int64_t broadcast_stride(const icn_view *view, int rank, int k) {
+  int own = k - (rank - view->shape.rank);
+  return own < 0 || view->shape.dim[own] == 1 ? 0 : view->stride[own];
+}
+
+icn_loop icn_loop_make_masked(const icn_shape *shape, uint32_t keep, const icn_view *const *views, int view_count) {
+  icn_loop loop;
+  memset(&loop, 0, sizeof loop);
+  int count = 0;
+  for (int k = 0; k < shape->rank; k++) {
+    if (shape->dim[k] == 1 || (keep >> k & 1U) == 0) continue;
+    loop.dim[count] = shape->dim[k];
+    for (int v = 0; v < view_count; v++) loop.stride[v][count] = broadcast_stride(views[v], shape->rank, k);
+    count++;
+  }
+  if (count == 0) loop.dim[count++] = 1;
+  sort_dims(&loop, count);
+  count = merge_dims(&loop, count);
+  align_right(&loop, count);
+  loop.rank = count;
+  return loop;
+}
+
+icn_loop icn_loop_make(const icn_shape *shape, const icn_view *const *views, int view_count) {
+  return icn_loop_make_masked(shape, UINT32_MAX, views, view_count);
+}
+
+int64_t icn_loop_elems(const icn_loop *loop) {
+  int64_t elems = 1;
+  for (int k = 0; k < ICN_LOOP_RANK; k++) elems *= loop->dim[k];
+  return elems;
+}
+
+/* ------------------------------------------------------------ launches */
+
+void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count) {
+  icn_launch_int(launch, loop->rank);
+  icn_launch_int8(launch, loop->dim);
+  for (int v = 0; v < view_count; v++) icn_launch_int8(launch, loop->stride[v]);
+}
+
+void icn_launch_items(icn_launch *launch, int64_t items) { icn_launch_range(launch, 1, (size_t)icn_round_up(items, 64), 1, 1, 0, 0, 0); }
+
+void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2) {
+  icn_launch_range(launch, 3, (size_t)g0, (size_t)g1, (size_t)g2, 1, 1, 1);
+}
+
+/* ------------------------------------------------------------ devices */
+
+int icn_cpu_vector(const icn_device_desc *device) {
+  if (device->vector_width >= 16) return 16;
+  return device->vector_width >= 8 ? 8 : 4;
+}
+
+bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not) {
+  if (device->max_work_group < items || device->max_work_item[0] < items)
+    return icn_decline(why_not, "work-groups of %d items are needed, the device has at most %d", (int)items, (int)device->max_work_group);
+  if (device->local_bytes < local_bytes)
+    return icn_decline(why_not, "%d bytes of local memory are needed, the device has %d", (int)local_bytes, (int)device->local_bytes);
+  return true;
+}
+
+double icn_move_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double slowdown) {
+  bool cpu = device->kind == ICN_DEVICE_CPU;
+  double bandwidth = device->bytes_per_second > 0 ? device->bytes_per_second : (cpu ? 1e10 : 5e10);
+  double rate = device->flop_per_second > 0 ? device->flop_per_second : (cpu ? 5e10 : 1e12);
+  double launch = device->launch_seconds > 0 ? device->launch_seconds : 2e-5;
+  return launch + slowdown * (icn_problem_bytes(problem) / bandwidth + flop / rate);
+}
+
+double icn_row_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double on_cpu, double on_gpu) {
+  return icn_move_cost(problem, device, flop, device->kind == ICN_DEVICE_CPU ? on_cpu : on_gpu);
+}

@@ -1,0 +1,43 @@
+/* What the rows of the light operations share: loops over views of one shape, cost of moving bytes, and small checks. */
+#ifndef ICN_LIB_ROW_SUPPORT_H
+#define ICN_LIB_ROW_SUPPORT_H
+
+#include "kernel.h"
+
+enum { ICN_LOOP_RANK = 8, ICN_LOOP_VIEWS = 4 };
+
+/* One loop nest over up to four views: element (i0..i7) of view v is at offset + sum i_k * stride[v][k]. Dims are sorted so that the first
+ * view's strides fall, and neighbours are merged where every view allows it: most copies and element-wise problems become one or two dims.
+ * Right-aligned: dim[7] is the innermost, unused leading dims are 1 with stride 0. */
+typedef struct icn_loop {
+  int rank; /* dims in use, at least 1 */
+  int64_t dim[ICN_LOOP_RANK];
+  int64_t stride[ICN_LOOP_VIEWS][ICN_LOOP_RANK];
+} icn_loop;
+
+/* Views are broadcast to `shape` by NumPy's rule (right-aligned, dims of 1 repeat). */
+icn_loop icn_loop_make(const icn_shape *shape, const icn_view *const *views, int view_count);
+/* The same over the dims whose bit in `keep` is set (views have the rank of `shape`). */
+icn_loop icn_loop_make_masked(const icn_shape *shape, uint32_t keep, const icn_view *const *views, int view_count);
+int64_t icn_loop_elems(const icn_loop *loop);
+/* Pushes rank as an int, dim and the first view_count strides as int8. */
+void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count);
+
+static inline int64_t icn_round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/* One-dimensional range of at least `items` work-items, rounded up to a multiple of 64; the runtime chooses the work-group. */
+void icn_launch_items(icn_launch *launch, int64_t items);
+/* Work-groups of exactly one item, as kernels for CPU devices want them. */
+void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2);
+
+/* Vector width for rows that are written for CPU devices: 4, 8 or 16. */
+int icn_cpu_vector(const icn_device_desc *device);
+/* True when work-groups of `items` are possible on the device (declines otherwise). */
+bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not);
+
+/* Seconds to move every byte of the problem once and do `flop` operations, times `slowdown` of this row's kernel, plus the launch. */
+double icn_move_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double slowdown);
+/* The same with a slowdown for a row by the kind of device: on CPU devices, on all others. */
+double icn_row_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double on_cpu, double on_gpu);
+
+#endif
