@@ -1,7 +1,8 @@
 #include "row_support.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "cost.h"
 
 /* ------------------------------------------------------------ loops */
 
@@ -121,14 +122,15 @@ bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_
   return true;
 }
 
-double icn_move_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double slowdown) {
-  bool cpu = device->kind == ICN_DEVICE_CPU;
-  double bandwidth = device->bytes_per_second > 0 ? device->bytes_per_second : (cpu ? 1e10 : 5e10);
-  double rate = device->flop_per_second > 0 ? device->flop_per_second : (cpu ? 5e10 : 1e12);
-  double launch = device->launch_seconds > 0 ? device->launch_seconds : 2e-5;
-  return launch + slowdown * (icn_problem_bytes(problem) / bandwidth + flop / rate);
+static double moved_bytes(const icn_problem *problem) {
+  double elems = (double)icn_shape_elems(&problem->out.shape);
+  for (int i = 0; i < ICN_MAX_INPUTS; i++)
+    if (icn_problem_has(problem, i)) elems += (double)icn_shape_elems(&problem->in[i].shape);
+  return elems * 4;
 }
 
 double icn_row_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double on_cpu, double on_gpu) {
-  return icn_move_cost(problem, device, flop, device->kind == ICN_DEVICE_CPU ? on_cpu : on_gpu);
+  double slowdown = device->kind == ICN_DEVICE_GPU ? on_gpu : on_cpu;
+  double seconds = moved_bytes(problem) / icn_cost_bytes_per_second(device) + flop / icn_cost_flop_per_second(device);
+  return slowdown * seconds + icn_cost_launch_seconds(device);
 }

@@ -35,9 +35,8 @@ int icn_cpu_vector(const icn_device_desc *device);
 /* True when work-groups of `items` are possible on the device (declines otherwise). */
 bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not);
 
-/* Seconds to move every byte of the problem once and do `flop` operations, times `slowdown` of this row's kernel, plus the launch. */
-double icn_move_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double slowdown);
-/* The same with a slowdown for a row by the kind of device: on CPU devices, on all others. */
+/* Seconds to move every byte of the problem once and do `flop` operations at the device's rates, times how much slower this row's kernel is
+ * on CPU devices (and all others that are no GPU) or on GPUs; plus the launch. */
 double icn_row_cost(const icn_problem *problem, const icn_device_desc *device, double flop, double on_cpu, double on_gpu);
 
 #endif
