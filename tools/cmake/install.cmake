@@ -26,5 +26,6 @@ configure_package_config_file(tools/cmake/clinception-config.cmake.in ${CMAKE_BI
   INSTALL_DESTINATION ${ICN_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/clinception-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/clinception-config.cmake ${CMAKE_BINARY_DIR}/clinception-config-version.cmake DESTINATION ${ICN_PACKAGE_DIR})
+file(RELATIVE_PATH ICN_PC_INCLUDE ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(tools/cmake/clinception.pc.in ${CMAKE_BINARY_DIR}/clinception.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/clinception.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
