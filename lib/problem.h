@@ -20,9 +20,13 @@ typedef struct icn_problem {
 static inline bool icn_problem_has(const icn_problem *p, int input) { return (p->present >> input & 1U) != 0; }
 static inline bool icn_problem_is_constant(const icn_problem *p, int input) { return (p->constant >> input & 1U) != 0; }
 
+/* `view` broadcast to `shape` by the usual rule: right-aligned, a dim of 1 repeats with stride 0. */
+icn_view icn_view_broadcast(const icn_view *view, const icn_shape *shape);
 /* The problem of one graph node with every tensor dense in the model's order: what the reference computes. The graph-only operations come
  * out as COPY with suitable views, except CONCAT and RESHAPE: CONCAT is asked for one input at a time (`part` = which input; its place in
- * the output is in out.offset), RESHAPE becomes a rank-1 COPY. For all other operations part is 0. */
+ * the output is in out.offset), RESHAPE becomes a rank-1 COPY. For all other operations part is 0.
+ * BINARY's inputs and MATMUL's c come out broadcast to the output's shape (icn_view_broadcast): rows and the reference read all with one
+ * set of indices. MATMUL's a and b keep their own shapes. */
 icn_problem icn_problem_from_node(const icn_graph *graph, const icn_node *node, int part);
 /* The view of `input` through a graph-only SLICE, TRANSPOSE or EXPAND node: `view` describes the node's input; the result has the node's
  * output shape. */

@@ -7,4 +7,9 @@ set(ICN_LIB_SOURCES
   lib/kernel.c
   lib/row_support.c
   lib/row_copy.c
+  lib/op.c
+  lib/graph.c
+  lib/graph_check.c
+  lib/problem.c
+  lib/problem_key.c
 )
