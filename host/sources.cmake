@@ -1,5 +1,15 @@
 # One file a line.
 set(ICN_HOST_SOURCES
+  host/cache.c
+  host/clblast.c
+  host/clcall.c
+  host/context.c
+  host/device.c
+  host/loader.c
+  host/program.c
+  host/runtime.c
+  host/share.c
+  host/source_text.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

@@ -1,0 +1,87 @@
+#include "clblast.h"
+
+#include <string.h>
+
+#include "clcall.h"
+
+/* CLBlastSgemm's C interface (clblast_c.h), declared here so that building needs no CLBlast. */
+enum { LAYOUT_ROW_MAJOR = 101, TRANSPOSE_NO = 111, TRANSPOSE_YES = 112 };
+typedef int (*clblast_sgemm)(int layout, int a_transpose, int b_transpose, size_t m, size_t n, size_t k, float alpha, cl_mem a,
+                             size_t a_offset, size_t a_ld, cl_mem b, size_t b_offset, size_t b_ld, float beta, cl_mem c, size_t c_offset,
+                             size_t c_ld, cl_command_queue *queue, cl_event *event);
+
+static const char *const DEFAULT_NAMES[] = {
+#if defined(_WIN32)
+    "clblast.dll",
+#else
+    "libclblast.so.1",
+    "libclblast.so",
+#endif
+};
+
+void icn_clblast_open(icn_context *context) {
+  if (!context->default_loader || context->device_count == 0) return;
+  const char *wanted = icn_os_environment("CLINCEPTION_CLBLAST_LIBRARY");
+  if (wanted != NULL) {
+    if (strcmp(wanted, "none") != 0) context->clblast_library = icn_os_library_open(wanted);
+  } else {
+    for (size_t i = 0; i < sizeof DEFAULT_NAMES / sizeof DEFAULT_NAMES[0] && context->clblast_library == NULL; i++) {
+      context->clblast_library = icn_os_library_open(DEFAULT_NAMES[i]);
+    }
+  }
+  if (context->clblast_library == NULL) return;
+  context->clblast_sgemm = icn_os_library_symbol(context->clblast_library, "CLBlastSgemm");
+  if (context->clblast_sgemm == NULL) icn_clblast_close(context);
+}
+
+/* CLBlast keeps programs for the life of the process; they would keep our cl_context alive. The library stays loaded, as OpenCL does. */
+void icn_clblast_close(icn_context *context) {
+  void *symbol = context->clblast_library == NULL ? NULL : icn_os_library_symbol(context->clblast_library, "CLBlastClearCache");
+  int (*clear_cache)(void);
+  if (symbol != NULL) {
+    memcpy(&clear_cache, &symbol, sizeof clear_cache);
+    (void)clear_cache();
+  }
+  context->clblast_library = NULL;
+  context->clblast_sgemm = NULL;
+}
+
+bool icn_clblast_usable(const icn_context *context) { return context->clblast_sgemm != NULL; }
+
+icn_status icn_clblast_bind(const icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
+                            const int64_t offsets[ICN_OPERAND_COUNT], const char *name, icn_clblast_gemm *gemm, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_arg *args = launch->args;
+  cl_mem *const memory[] = {&gemm->a, &gemm->b, &gemm->c};
+  size_t *const offset[] = {&gemm->offset_a, &gemm->offset_b, &gemm->offset_c};
+  size_t *const sizes[] = {&gemm->m, &gemm->n, &gemm->k, &gemm->lda, &gemm->ldb, &gemm->ldc};
+  ICN_REQUIRE(icn_clblast_usable(runtime->context), ICN_UNSUPPORTED, "%s: the plan asks for CLBlast, which is not there", name);
+  ICN_REQUIRE(launch->arg_count == 13, ICN_ARGUMENT, "%s: a CLBlast launch has 13 arguments, this one %d", name, launch->arg_count);
+  for (int i = 0; i < 3; i++) {
+    const icn_buffer *buffer = operands[args[i].as.operand];
+    ICN_REQUIRE(buffer != NULL, ICN_ARGUMENT, "%s: operand %d of the CLBlast launch has no buffer", name, i);
+    *memory[i] = buffer->memory;
+    *offset[i] = (size_t)offsets[args[i].as.operand];
+  }
+  gemm->transpose_a = args[3].as.i != 0;
+  gemm->transpose_b = args[4].as.i != 0;
+  for (int i = 0; i < 6; i++) *sizes[i] = (size_t)args[5 + i].as.i;
+  gemm->alpha = args[11].as.f;
+  gemm->beta = args[12].as.f;
+done:
+  return status;
+}
+
+icn_status icn_clblast_enqueue(icn_runtime *runtime, const icn_clblast_gemm *gemm, const char *name, cl_event *event, icn_error *error) {
+  icn_status status = ICN_OK;
+  clblast_sgemm sgemm;
+  memcpy(&sgemm, &runtime->context->clblast_sgemm, sizeof sgemm);
+  int code = sgemm(LAYOUT_ROW_MAJOR, gemm->transpose_a ? TRANSPOSE_YES : TRANSPOSE_NO, gemm->transpose_b ? TRANSPOSE_YES : TRANSPOSE_NO,
+                   gemm->m, gemm->n, gemm->k, gemm->alpha, gemm->a, gemm->offset_a, gemm->lda, gemm->b, gemm->offset_b, gemm->ldb,
+                   gemm->beta, gemm->c, gemm->offset_c, gemm->ldc, &runtime->queue, event);
+  /* CLBlast's own codes are below -1000; the others are OpenCL's. */
+  ICN_REQUIRE(code == 0 || code > -1000, ICN_DEVICE, "%s: CLBlastSgemm failed with CLBlast's code %d", name, code);
+  ICN_CL_CODE(code, "CLBlastSgemm(m, n, k)", name);
+done:
+  return status;
+}

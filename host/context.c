@@ -1,0 +1,264 @@
+/* Contexts: options, logger, allocator, the list of devices. Works without any OpenCL. */
+
+#include "context.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clblast.h"
+#include "share.h"
+
+const char *icn_version(void) {
+#define TEXT_OF(number)                   #number
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+  return VERSION_TEXT(ICN_VERSION_MAJOR, ICN_VERSION_MINOR, ICN_VERSION_PATCH);
+}
+
+const char *icn_status_name(icn_status status) {
+  static const char *const NAMES[] = {"ICN_OK",          "ICN_ARGUMENT",  "ICN_STATE",  "ICN_NO_MEMORY",     "ICN_IO",    "ICN_FORMAT",
+                                      "ICN_UNSUPPORTED", "ICN_NO_DEVICE", "ICN_DEVICE", "ICN_DEVICE_MEMORY", "ICN_BUILD", "ICN_MISMATCH"};
+  int number = (int)status;
+  if (number < 0 || number >= (int)(sizeof NAMES / sizeof NAMES[0])) return "unknown status";
+  return NAMES[number];
+}
+
+char *icn_text_copy(const icn_allocator *allocator, const char *text) {
+  size_t bytes = strlen(text) + 1;
+  char *copy = icn_allocate(allocator, bytes);
+  if (copy != NULL) memcpy(copy, text, bytes);
+  return copy;
+}
+
+void icn_text_destroy(const icn_context *context, char *text) {
+  if (context != NULL) icn_release(&context->allocator, text);
+}
+
+/* ------------------------------------------------------------------ create */
+
+void icn_context_options_init(icn_context_options *options) {
+  if (options == NULL) return;
+  memset(options, 0, sizeof *options);
+  options->struct_bytes = sizeof *options;
+}
+
+/* The caller's options, whatever the size of the struct that it was compiled with. */
+static icn_status read_options(const icn_context_options *given, icn_context_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_context_options_init(options);
+  if (given == NULL) return ICN_OK;
+  ICN_REQUIRE(given->struct_bytes >= sizeof given->struct_bytes, ICN_ARGUMENT,
+              "the context options were not initialised (icn_context_options_init)");
+  memcpy(options, given, given->struct_bytes < sizeof *options ? given->struct_bytes : sizeof *options);
+  ICN_REQUIRE(options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL), ICN_ARGUMENT,
+              "the allocator needs both functions, allocate and release");
+done:
+  return status;
+}
+
+/* Option, else environment variable; "none" is kept as it is. */
+static const char *option_text(const char *option, const char *variable) { return option != NULL ? option : icn_os_environment(variable); }
+
+static icn_status set_folders(icn_context *context, const icn_context_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  char folder[4096];
+  const char *cache = option_text(options->cache_dir, "CLINCEPTION_CACHE_DIR");
+  if (cache == NULL && icn_os_cache_folder(folder, sizeof folder)) cache = folder;
+  if (cache != NULL && strcmp(cache, "none") != 0) {
+    context->cache_dir = icn_text_copy(&context->allocator, cache);
+    if (context->cache_dir == NULL) ICN_TRY(icn_error_memory(error, strlen(cache) + 1, "the name of the cache folder"));
+  }
+  const char *kernels = option_text(options->kernel_dir, "CLINCEPTION_KERNEL_DIR");
+  if (kernels != NULL) {
+    context->kernel_dir = icn_text_copy(&context->allocator, kernels);
+    if (context->kernel_dir == NULL) ICN_TRY(icn_error_memory(error, strlen(kernels) + 1, "the name of the kernel folder"));
+  }
+done:
+  return status;
+}
+
+/* No OpenCL is not an error: the sentence is kept. */
+static icn_status open_devices(icn_context *context, const char *library, icn_error *error) {
+  icn_error problem;
+  icn_error_clear(&problem);
+  context->default_loader = option_text(library, "CLINCEPTION_OPENCL_LIBRARY") == NULL;
+  icn_status status = icn_cl_open(&context->cl, library, &problem);
+  if (status == ICN_OK) {
+    status = icn_device_enumerate(&context->cl, &context->allocator, &context->logger, &context->devices, &context->device_count, &problem);
+  }
+  if (status == ICN_NO_DEVICE) {
+    memcpy(context->opencl_problem, problem.message, sizeof problem.message);
+    icn_log(&context->logger, ICN_LOG_INFO, "no OpenCL devices: %s", problem.message);
+    return ICN_OK;
+  }
+  return status == ICN_OK ? ICN_OK : icn_error_set(error, status, "%s", problem.message);
+}
+
+icn_status icn_context_create(const icn_context_options *given, icn_context **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_context_options options;
+  icn_context *context = NULL;
+  icn_error_clear(error);
+  ICN_REQUIRE(result != NULL, ICN_ARGUMENT, "icn_context_create: context is NULL");
+  *result = NULL;
+  ICN_TRY(read_options(given, &options, error));
+  icn_allocator allocator = options.allocator != NULL ? *options.allocator : icn_allocator_default();
+  context = icn_allocate_array(&allocator, 1, sizeof *context);
+  if (context == NULL) ICN_TRY(icn_error_memory(error, sizeof *context, "the context"));
+  context->allocator = allocator;
+  if (options.logger != NULL) context->logger = *options.logger;
+  context->reference.index = -1;
+  icn_device_describe_reference(&context->reference.desc);
+  context->mutex = icn_mutex_create(&allocator);
+  context->shares = icn_allocate_array(&allocator, 1, sizeof *context->shares);
+  if (context->mutex == NULL || context->shares == NULL) ICN_TRY(icn_error_memory(error, sizeof *context->shares, "the context"));
+  ICN_TRY(set_folders(context, &options, error));
+  ICN_TRY(open_devices(context, options.opencl_library, error));
+  icn_clblast_open(context);
+done:
+  if (status != ICN_OK) {
+    icn_context_destroy(context);
+    context = NULL;
+  }
+  if (result != NULL) *result = context;
+  return status;
+}
+
+void icn_context_destroy(icn_context *context) {
+  if (context == NULL) return;
+  icn_allocator allocator = context->allocator;
+  icn_release(&allocator, context->shares);
+  icn_mutex_destroy(context->mutex);
+  icn_release(&allocator, context->devices);
+  icn_release(&allocator, context->cache_dir);
+  icn_release(&allocator, context->kernel_dir);
+  icn_clblast_close(context);
+  icn_cl_close(&context->cl);
+  icn_release(&allocator, context);
+}
+
+const char *icn_context_opencl_problem(const icn_context *context) { return context == NULL ? "" : context->opencl_problem; }
+
+/* ----------------------------------------------------------------- devices */
+
+size_t icn_context_device_count(const icn_context *context) { return context == NULL ? 0 : context->device_count; }
+
+const icn_device *icn_context_device(const icn_context *context, size_t index) {
+  return context == NULL || index >= context->device_count ? NULL : &context->devices[index];
+}
+
+icn_device_info icn_device_get_info(const icn_device *device) {
+  if (device == NULL) return (icn_device_info){.index = -1, .name = "", .vendor = "", .driver = "", .version = "", .platform = ""};
+  const icn_device_desc *desc = &device->desc;
+  return (icn_device_info){.index = device->index,
+                           .kind = desc->kind,
+                           .name = desc->name,
+                           .vendor = desc->vendor,
+                           .driver = desc->driver,
+                           .version = desc->version,
+                           .platform = desc->platform,
+                           .compute_units = desc->compute_units,
+                           .global_bytes = desc->global_bytes,
+                           .max_allocation_bytes = desc->max_allocation_bytes,
+                           .local_bytes = desc->local_bytes};
+}
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+/* True when `part` stands in `text`, without regard to case (of ASCII letters). */
+static bool contains_text(const char *text, const char *part) {
+  for (; *text != '\0'; text++) {
+    size_t i = 0;
+    while (part[i] != '\0' && lower(text[i]) == lower(part[i])) i++;
+    if (part[i] == '\0') return true;
+  }
+  return false;
+}
+
+static bool equals_text(const char *a, const char *b) { return strlen(a) == strlen(b) && contains_text(a, b); }
+
+/* "0 'name' (cpu), 1 'name' (gpu)" of the devices whose name has `part`, cut where it does not fit. */
+static void list_devices(const icn_context *context, const char *part, char *text, size_t bytes) {
+  size_t length = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < context->device_count && length + 1 < bytes; i++) {
+    const icn_device_desc *desc = &context->devices[i].desc;
+    if (!contains_text(desc->name, part)) continue;
+    int added = snprintf(text + length, bytes - length, "%s%zu '%.60s' (%s)", length == 0 ? "" : ", ", i, desc->name,
+                         icn_device_kind_name(desc->kind));
+    length += added < 0 ? 0 : (size_t)added;
+  }
+}
+
+static icn_status fail_not_found(const icn_context *context, const char *wanted, icn_error *error) {
+  char list[ICN_MESSAGE_BYTES - 120];
+  if (context->device_count == 0) {
+    return icn_error_set(error, ICN_NO_DEVICE, "no device '%.60s': %.340s; only the reference device is there", wanted,
+                         context->opencl_problem);
+  }
+  list_devices(context, "", list, sizeof list);
+  return icn_error_set(error, ICN_NO_DEVICE, "no device '%.60s'; there are: %s, reference", wanted, list);
+}
+
+static const icn_device *first_of_kind(const icn_context *context, icn_device_kind kind) {
+  for (size_t i = 0; i < context->device_count; i++) {
+    if (context->devices[i].desc.kind == kind) return &context->devices[i];
+  }
+  return NULL;
+}
+
+static bool is_number(const char *text) { return text[0] != '\0' && strspn(text, "0123456789") == strlen(text); }
+
+/* A whole name wins over names that contain it; two devices that fit equally well are an error. */
+static icn_status find_by_name(const icn_context *context, const char *wanted, const icn_device **device, icn_error *error) {
+  const icn_device *whole = NULL, *part = NULL;
+  size_t wholes = 0, parts = 0;
+  for (size_t i = 0; i < context->device_count; i++) {
+    const icn_device *candidate = &context->devices[i];
+    if (!contains_text(candidate->desc.name, wanted)) continue;
+    parts++;
+    part = candidate;
+    if (!equals_text(candidate->desc.name, wanted)) continue;
+    wholes++;
+    whole = candidate;
+  }
+  if (wholes == 1 || parts == 1) {
+    *device = wholes == 1 ? whole : part;
+    return ICN_OK;
+  }
+  if (parts == 0) return fail_not_found(context, wanted, error);
+  char list[ICN_MESSAGE_BYTES - 120];
+  list_devices(context, wanted, list, sizeof list);
+  return icn_error_set(error, ICN_ARGUMENT, "'%.60s' fits several devices: %s; say which by its number", wanted, list);
+}
+
+icn_status icn_context_find_device(const icn_context *context, const char *wanted, const icn_device **device, icn_error *error) {
+  icn_error_clear(error);
+  if (device == NULL || context == NULL) {
+    return icn_error_set(error, ICN_ARGUMENT, "icn_context_find_device: %s is NULL", context == NULL ? "context" : "device");
+  }
+  *device = NULL;
+  if (wanted == NULL || wanted[0] == '\0') {
+    *device = first_of_kind(context, ICN_DEVICE_GPU);
+    if (*device == NULL) *device = first_of_kind(context, ICN_DEVICE_CPU);
+    if (*device != NULL) return ICN_OK;
+    if (context->device_count == 0) {
+      return icn_error_set(error, ICN_NO_DEVICE, "no OpenCL device: %.400s; the reference device has to be asked for by name",
+                           context->opencl_problem);
+    }
+    return fail_not_found(context, "cpu or gpu", error);
+  }
+  if (equals_text(wanted, "reference")) {
+    *device = &context->reference;
+  } else if (equals_text(wanted, "cpu")) {
+    *device = first_of_kind(context, ICN_DEVICE_CPU);
+  } else if (equals_text(wanted, "gpu")) {
+    *device = first_of_kind(context, ICN_DEVICE_GPU);
+  } else if (is_number(wanted)) {
+    size_t index = 0;
+    for (const char *digit = wanted; *digit != '\0' && index <= context->device_count; digit++) index = index * 10 + (size_t)(*digit - '0');
+    *device = icn_context_device(context, index);
+  } else {
+    return find_by_name(context, wanted, device, error);
+  }
+  return *device != NULL ? ICN_OK : fail_not_found(context, wanted, error);
+}

@@ -1,0 +1,15 @@
+/* Programs: built once for each (file, options) of a share, from the disk cache where it has the binary. */
+#ifndef ICN_HOST_PROGRAM_H
+#define ICN_HOST_PROGRAM_H
+
+#include "share.h"
+
+/* A NEW kernel object of `kernel` in `file` built with `options`. `subject` names the layer in messages.
+ * Fails: ICN_BUILD (file, options, the log's first error line; the whole log goes to the logger), ICN_DEVICE, ICN_NO_MEMORY. */
+icn_status icn_program_kernel(icn_share *share, const char *file, const char *options, const char *kernel, const char *subject,
+                              cl_kernel *result, icn_error *error);
+void icn_programs_destroy(icn_share *share);
+/* What stands before every row's own options. */
+#define ICN_PROGRAM_BASE_OPTIONS "-cl-std=CL1.2"
+
+#endif
