@@ -3,4 +3,7 @@ set(ICN_KERNEL_FILES
   kernels/common.clh
   kernels/loop.clh
   kernels/copy.cl
+  kernels/vector.clh
+  kernels/functions.clh
+  kernels/elementwise.cl
 )

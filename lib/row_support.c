@@ -93,7 +93,41 @@ int64_t icn_loop_elems(const icn_loop *loop) {
   return elems;
 }
 
+icn_loop icn_loop_outer(const icn_loop *loop) {
+  icn_loop outer;
+  memset(&outer, 0, sizeof outer);
+  outer.rank = loop->rank > 1 ? loop->rank - 1 : 1;
+  outer.dim[0] = 1;
+  for (int k = 1; k < ICN_LOOP_RANK; k++) {
+    outer.dim[k] = loop->dim[k - 1];
+    for (int v = 0; v < ICN_LOOP_VIEWS; v++) outer.stride[v][k] = loop->stride[v][k - 1];
+  }
+  return outer;
+}
+
+bool icn_loop_has_runs(const icn_loop *loop, int view_count, int64_t least, icn_reason *why_not) {
+  const int inner = ICN_LOOP_RANK - 1;
+  if (loop->dim[inner] < least)
+    return icn_decline(why_not, "runs of %d adjacent elements are too short, at least %d", (int)loop->dim[inner], (int)least);
+  if (loop->stride[0][inner] != 1) return icn_decline(why_not, "the output has no runs of adjacent elements");
+  for (int v = 1; v < view_count; v++)
+    if (loop->stride[v][inner] != 1 && loop->stride[v][inner] != 0)
+      return icn_decline(why_not, "input %d has stride %d along the output's runs", v - 1, (int)loop->stride[v][inner]);
+  return true;
+}
+
+icn_run_cut icn_run_cut_make(int64_t run, int64_t outer, int vector, int64_t item_elems) {
+  icn_run_cut cut = {vector, icn_round_up(icn_min64(run, item_elems), vector), 1};
+  cut.rows = icn_max64(1, icn_min64(outer, item_elems / cut.chunk));
+  return cut;
+}
+
 /* ------------------------------------------------------------ launches */
+
+void icn_launch_runs(icn_launch *launch, const icn_run_cut *cut, int64_t run, int64_t outer) {
+  icn_launch_options(launch, "-D VW=%d", cut->vector);
+  icn_launch_range(launch, 2, (size_t)icn_div_up(run, cut->chunk), (size_t)icn_div_up(outer, cut->rows), 1, 0, 0, 0);
+}
 
 void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count) {
   icn_launch_int(launch, loop->rank);

@@ -23,6 +23,21 @@ int64_t icn_loop_elems(const icn_loop *loop);
 /* Pushes rank as an int, dim and the first view_count strides as int8. */
 void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count);
 
+/* The loop without its innermost dim (which is dim[7] of the argument), for kernels that go along runs. */
+icn_loop icn_loop_outer(const icn_loop *loop);
+
+/* How a *_run kernel cuts its work: vectors of `vector`, `chunk` elements of a run and `rows` outer rows an item. */
+typedef struct icn_run_cut {
+  int vector;
+  int64_t chunk, rows;
+} icn_run_cut;
+/* About `item_elems` elements an item, chunk a multiple of `vector`. */
+icn_run_cut icn_run_cut_make(int64_t run, int64_t outer, int vector, int64_t item_elems);
+/* Sets options (-D VW) and range, nothing else. */
+void icn_launch_runs(icn_launch *launch, const icn_run_cut *cut, int64_t run, int64_t outer);
+/* True when the innermost dim is contiguous in view 0, contiguous or repeated in the others, and at least `least` long. */
+bool icn_loop_has_runs(const icn_loop *loop, int view_count, int64_t least, icn_reason *why_not);
+
 static inline int64_t icn_round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 /* One-dimensional range of at least `items` work-items, rounded up to a multiple of 64; the runtime chooses the work-group. */

@@ -12,4 +12,5 @@ set(ICN_LIB_SOURCES
   lib/graph_check.c
   lib/problem.c
   lib/problem_key.c
+  lib/row_elementwise.c
 )
