@@ -6,4 +6,9 @@ set(ICN_KERNEL_FILES
   kernels/vector.clh
   kernels/functions.clh
   kernels/elementwise.cl
+  kernels/conv_direct.cl
+  kernels/conv_tile.cl
+  kernels/matmul_direct.cl
+  kernels/matmul_tile.cl
+  kernels/tile.clh
 )

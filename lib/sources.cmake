@@ -13,4 +13,10 @@ set(ICN_LIB_SOURCES
   lib/problem.c
   lib/problem_key.c
   lib/row_elementwise.c
+  lib/row_conv.c
+  lib/row_conv_direct.c
+  lib/row_conv_tile.c
+  lib/row_matmul.c
+  lib/row_matmul_direct.c
+  lib/row_matmul_tile.c
 )

@@ -1,0 +1,91 @@
+/* Convolution as implicit GEMM for CPU devices: one work-item computes a register tile of MR pixels x NR channels.
+ *
+ *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
+ *
+ * x, y and residual are NHWC with a pixel stride of their own; rows of the tile run over the flattened n*oh*ow, so that small images fill
+ * tiles too; the last tile's surplus rows repeat the last pixel and are not stored. Weights are packed [group][panel][ky][kx][ic][NR], the
+ * biases [group][panel][NR] behind them, both padded with zeros to whole panels of NR = NV * VW channels. Rows whose tap lies outside the
+ * image read `zeros` (at least ic floats), so that the inner loop has no branch.
+ * global: tiles, panels, groups; local: 1, 1, 1. Checked by icn_conv_tile_applies() in lib/row_conv_tile.c. */
+#include "tile.clh"
+
+/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group; window: kh, kw, stride,
+ * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
+    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros, int zeros_offset, int8 in, int8 out, int8 window,
+    int residual_stride, int function, float alpha, float beta) {
+  const int tile = (int)get_global_id(0) * MR, panel = (int)get_global_id(1), group = (int)get_global_id(2);
+  const int panels = (int)get_global_size(1), groups = (int)get_global_size(2);
+  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3;
+  const int rows = out.s0, oh = out.s1, ow = out.s2, y_stride = out.s3, out_channels = out.s4;
+  const int kh = window.s0, kw = window.s1, sh = window.s2, sw = window.s3, dh = window.s4, dw = window.s5;
+  const int panel_elems = kh * kw * channels * NR;
+
+  x += x_offset + group * channels;
+  zeros += zeros_offset;
+  packed += packed_offset;
+  __global const STORE *weight = packed + (size_t)(group * panels + panel) * panel_elems;
+  __global const STORE *bias = packed + (size_t)groups * panels * panel_elems + (size_t)(group * panels + panel) * NR;
+
+  /* Where each row's window begins: row and column in the image, and the pixel's number. */
+  int top[MR], left[MR], pixel[MR];
+  int ox = tile % ow, oy = tile / ow % oh, n = tile / ow / oh;
+#pragma unroll
+  for (int i = 0; i < MR; i++) {
+    top[i] = oy * sh - window.s6;
+    left[i] = ox * sw - window.s7;
+    pixel[i] = (n * h + top[i]) * w + left[i];
+    const int more = tile + i + 1 < rows, wrap_x = more & (ox + 1 == ow), wrap_y = wrap_x & (oy + 1 == oh);
+    ox = wrap_x ? 0 : ox + more;
+    oy = wrap_y ? 0 : oy + wrap_x;
+    n += wrap_y;
+  }
+
+  VEC acc[MR][NV];
+#pragma unroll
+  for (int i = 0; i < MR; i++)
+#pragma unroll
+    for (int j = 0; j < NV; j++) acc[i][j] = 0;
+
+  for (int ky = 0; ky < kh; ky++)
+    for (int kx = 0; kx < kw; kx++) {
+      __global const STORE *row[MR];
+      const int shift = ky * dh * w + kx * dw;
+#pragma unroll
+      for (int i = 0; i < MR; i++) {
+        const bool inside = (uint)(top[i] + ky * dh) < (uint)h && (uint)(left[i] + kx * dw) < (uint)w;
+        row[i] = inside ? x + (size_t)(pixel[i] + shift) * x_stride : zeros;
+      }
+      for (int ic = 0; ic < channels; ic++) {
+        VEC b[NV];
+#pragma unroll
+        for (int j = 0; j < NV; j++) b[j] = VLOAD(j, weight);
+#pragma unroll
+        for (int i = 0; i < MR; i++) {
+          const VEC a = row[i][ic];
+#pragma unroll
+          for (int j = 0; j < NV; j++) acc[i][j] += a * b[j];
+        }
+        weight += NR;
+      }
+    }
+
+  const int oc = panel * NR, count = min(out_channels - oc, NR);
+  y += y_offset + group * out_channels + oc + (size_t)tile * y_stride;
+  residual += residual_offset + group * out_channels + oc + (size_t)tile * residual_stride;
+#pragma unroll
+  for (int i = 0; i < MR; i++) {
+    if (tile + i >= rows) return;
+#pragma unroll
+    for (int j = 0; j < NV; j++) {
+      VEC v = acc[i][j] + VLOAD(j, bias);
+      const int lanes = min(count - j * VW, VW);
+      if (lanes <= 0) continue;
+      if (residual_stride != 0) v += icn_load_some(residual + j * VW, lanes);
+      icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, lanes);
+    }
+    y += y_stride;
+    residual += residual_stride;
+  }
+}

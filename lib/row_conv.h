@@ -1,0 +1,37 @@
+/* What the rows of CONV and CONV_TRANSPOSE share: the sizes of a problem by name, the checks before them, and pieces of launches. */
+#ifndef ICN_LIB_ROW_CONV_H
+#define ICN_LIB_ROW_CONV_H
+
+#include "kernel.h"
+
+/* Sizes of a rank-4 convolution. For CONV_TRANSPOSE too: x is the input, y the output, oc and ic are those of one group. */
+typedef struct icn_conv_sizes {
+  int64_t n, c, h, w;         /* input */
+  int64_t k, oh, ow;          /* output channels, rows, columns */
+  int64_t groups, ic, oc;     /* channels of one group */
+  int64_t kh, kw;             /* window */
+  int64_t pixels;             /* n * oh * ow */
+  int64_t pixels_in, weights; /* n * h * w; elements of the weight tensor */
+} icn_conv_sizes;
+
+icn_conv_sizes icn_conv_sizes_of(const icn_problem *problem);
+/* Rank 4 throughout, consistent shapes, no dimension of 0, and every coordinate that a kernel computes fits 31 bits. */
+bool icn_conv_fits(const icn_problem *problem, icn_reason *why_not);
+/* Weights, and bias and weight scale where present, are constants, so that they can be packed. */
+bool icn_conv_packable(const icn_problem *problem, icn_reason *why_not);
+/* Input, output and (where present) residual are NHWC. */
+bool icn_conv_is_nhwc(const icn_problem *problem, icn_reason *why_not);
+
+/* Weight [oc][ic][ky][kx] (the view's own order of dims) as packing reads it: through the view, times weight_scale[oc]. */
+float icn_conv_weight(const icn_problem *problem, const icn_value *const *constants, int64_t oc, int64_t ic, int64_t ky, int64_t kx);
+/* bias[oc], 0 without a bias. */
+float icn_conv_bias(const icn_problem *problem, const icn_value *const *constants, int64_t oc);
+
+/* Pushes operand IN + `input`, or the first input where it is absent: a kernel argument must be some buffer. */
+void icn_launch_optional(icn_launch *launch, const icn_problem *problem, int input);
+/* Pushes strides (n, c, h, w) and dims of a rank-4 view as one int8; zeros where `view` is NULL. */
+void icn_launch_view4(icn_launch *launch, const icn_view *view);
+/* Pushes function, alpha, beta. */
+void icn_launch_epilogue(icn_launch *launch, const icn_problem *problem);
+
+#endif

@@ -1,0 +1,118 @@
+/* conv_tile: implicit GEMM for CPU devices on NHWC with packed weights (kernels/conv_tile.cl).
+ * config: value[0] = MR pixels, value[1] = NV vectors, value[2] = VW lanes of a vector. */
+#include <string.h>
+
+#include "cost.h"
+#include "row_conv.h"
+#include "row_support.h"
+#include "rows.h"
+
+enum { MR = 0, NV = 1, VW = 2 };
+
+/* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
+static const int32_t TILES[][3] = {{14, 2, 16}, {8, 3, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
+enum { TILE_COUNT = sizeof TILES / sizeof TILES[0] };
+
+static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
+static int64_t panels(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->oc, panel_width(config)); }
+static int64_t tiles(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->pixels, config->value[MR]); }
+
+/* Multiply-adds that the tiles do, surplus rows and lanes included. */
+static double padded_work(const icn_problem *problem, const icn_config *config) {
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  double work = (double)s.groups * (double)tiles(&s, config) * config->value[MR] * (double)panels(&s, config) *
+                (double)panel_width(config) * (double)(s.kh * s.kw * s.ic);
+  /* Pixels 4 KiB (or a multiple) apart share the sets of a first-level cache: more rows than it has ways evict each other. */
+  if (icn_view_pixel_stride(&problem->in[ICN_CONV_X]) % 1024 == 0 && config->value[MR] > 8) work *= 1.3;
+  return work;
+}
+
+static void set_tile(icn_config *config, int tile) {
+  memset(config, 0, sizeof *config);
+  memcpy(config->value, TILES[tile], sizeof TILES[tile]);
+}
+
+bool icn_conv_tile_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  (void)device;
+  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  enum { WIDEST_PANEL = 48, TALLEST_TILE = 14 };
+  int64_t packed;
+  if (!icn_mul_ok(s.kh * s.kw * s.ic + 1, s.groups * icn_div_up(s.oc, WIDEST_PANEL) * WIDEST_PANEL + s.groups * WIDEST_PANEL, &packed) ||
+      packed > INT32_MAX)
+    return icn_decline(why_not, "the packed weights do not fit 31 bits");
+  if (s.pixels > INT32_MAX - TALLEST_TILE) return icn_decline(why_not, "%lld output pixels do not fit 31 bits", (long long)s.pixels);
+  return true;
+}
+
+void icn_conv_tile_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+  const int width = icn_cpu_vector(device);
+  double least = 0;
+  for (int t = 0; t < TILE_COUNT; t++) {
+    icn_config candidate;
+    if (TILES[t][VW] != width) continue;
+    set_tile(&candidate, t);
+    const double work = padded_work(problem, &candidate);
+    if (least > 0 && work >= least * 0.99) continue; /* the first of a width is the usual one: fewer programs */
+    least = work;
+    *config = candidate;
+  }
+}
+
+double icn_conv_tile_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
+  const double flop = 2 * padded_work(problem, config);
+  return icn_cost_on_target(device, ICN_TARGET_CPU, icn_cost_of(device, flop, icn_problem_bytes(problem), 0.9, 1));
+}
+
+uint64_t icn_conv_tile_pack_bytes(const icn_problem *problem, const icn_config *config) {
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  return (uint64_t)(s.groups * panels(&s, config) * panel_width(config) * (s.kh * s.kw * s.ic + 1)) * sizeof(float);
+}
+
+/* weight[group][panel][ky][kx][ic][lane], then bias[group][panel][lane]; lanes without a channel are 0. */
+void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  const int64_t width = panel_width(config), count = panels(&s, config), panel_elems = s.kh * s.kw * s.ic * width;
+  memset(packed, 0, icn_conv_tile_pack_bytes(problem, config));
+  float *bias = packed + s.groups * count * panel_elems;
+  for (int64_t k = 0; k < s.k; k++) {
+    const int64_t group = k / s.oc, oc = k % s.oc, panel = group * count + oc / width, lane = oc % width;
+    for (int64_t ic = 0; ic < s.ic; ic++)
+      for (int64_t ky = 0; ky < s.kh; ky++)
+        for (int64_t kx = 0; kx < s.kw; kx++)
+          packed[panel * panel_elems + ((ky * s.kw + kx) * s.ic + ic) * width + lane] = icn_conv_weight(problem, constants, k, ic, ky, kx);
+    bias[panel * width + lane] = icn_conv_bias(problem, constants, k);
+  }
+}
+
+/* True when a window's row of taps is contiguous in memory and always inside the image: it is then one tap of kw * ic channels. */
+static bool row_is_one_tap(const icn_problem *problem, const icn_conv_sizes *s) {
+  const icn_params *p = &problem->params;
+  return s->kw > 1 && s->groups == 1 && p->dilation[1] == 1 && p->pad_begin[1] == 0 && (s->ow - 1) * p->stride[1] + s->kw <= s->w &&
+         icn_view_pixel_stride(&problem->in[ICN_CONV_X]) == s->c;
+}
+
+icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
+                              icn_error *error) {
+  (void)device, (void)error;
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  const icn_params *p = &problem->params;
+  const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL), merge = row_is_one_tap(problem, &s);
+  const int64_t kw = merge ? 1 : s.kw, channels = merge ? s.kw * s.ic : s.ic;
+  icn_launch *launch = icn_emit_launch(emit, "conv_tile.cl", "conv_tile");
+  icn_launch_options(launch, "-D MR=%d -D NV=%d -D VW=%d", (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
+  icn_launch_single_items(launch, tiles(&s, config), panels(&s, config), s.groups);
+  icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
+  icn_launch_tensor(launch, ICN_OPERAND_PACKED);
+  icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
+  icn_launch_tensor(launch, ICN_OPERAND_OUT);
+  icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
+  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
+  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc});
+  icn_launch_int8(
+      launch, (const int64_t[8]){s.kh, kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
+  icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
+  icn_launch_epilogue(launch, problem);
+  emit->zeros_elems = (uint64_t)channels;
+  return ICN_OK;
+}
