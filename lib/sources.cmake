@@ -1,6 +1,13 @@
 # One file a line (this list is merged line by line).
 set(ICN_LIB_SOURCES
   lib/base.c
+  lib/image_decode.c
+  lib/image_exif.c
+  lib/image_pnm.c
+  lib/image_resize.c
+  lib/image_scan.c
+  lib/image_stb.c
+  lib/preprocess.c
   lib/tensor.c
   lib/cost.c
   lib/device_desc.c

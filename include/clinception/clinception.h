@@ -305,22 +305,24 @@ ICN_API icn_status icn_model_sources(icn_model *model, const icn_plan_options *o
 
 typedef enum icn_resize { ICN_RESIZE_BICUBIC = 0, ICN_RESIZE_BILINEAR = 1, ICN_RESIZE_NEAREST = 2 } icn_resize;
 
-/* How a picture becomes an input tensor: resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), crop, then
- * value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
+/* How a picture becomes an input tensor: central part, resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), centre crop,
+ * then value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
 typedef struct icn_preprocess {
   size_t struct_bytes;
   const char *name; /* of the recipe, for messages */
   icn_resize resize;
-  int resize_shorter; /* 0: resize both sides to the model's size; else shorter side to this many pixels, then centre crop */
+  int resize_shorter; /* 0: resize both sides to the model's size; else shorter side to this many pixels, then centre crop to the model's
+                         size; -1: shorter side to 8/7 of the model's (256 for 224, 342 for 299), then centre crop */
   int bgr;            /* not 0: the model wants blue first */
   float scale;        /* default 1/255 */
   float mean[3], std[3];
+  float central; /* the part of each side of the picture that is used at all, from its middle: 1 is the whole picture */
 } icn_preprocess;
 /* Fills `preprocess` with the recipe `name` ("unit" and NULL: RGB/255; "torchvision", "tf-slim", "keras", "caffe"). Fails: ICN_ARGUMENT. */
 ICN_API icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error);
 
 /* Decodes JPEG, PNG, BMP, GIF, TGA, PNM to 8-bit RGB; EXIF orientation is honoured, alpha ignored. *image is NEW.
- * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_NO_MEMORY. */
+ * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_UNSUPPORTED (a rare variant, or more than 2^28 pixels), ICN_NO_MEMORY. */
 ICN_API icn_status icn_image_load(const icn_context *context, const char *path, icn_image **image, icn_error *error);
 ICN_API icn_status icn_image_load_memory(const icn_context *context, const void *data, size_t bytes, icn_image **image, icn_error *error);
 ICN_API void icn_image_destroy(icn_image *image);
