@@ -26,4 +26,10 @@ set(ICN_LIB_SOURCES
   lib/row_matmul.c
   lib/row_matmul_direct.c
   lib/row_matmul_tile.c
+  lib/ref.c
+  lib/ref_conv.c
+  lib/ref_pool.c
+  lib/ref_elementwise.c
+  lib/ref_reduce.c
+  lib/ref_move.c
 )
