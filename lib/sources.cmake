@@ -32,4 +32,14 @@ set(ICN_LIB_SOURCES
   lib/ref_elementwise.c
   lib/ref_reduce.c
   lib/ref_move.c
+  lib/select.c
+  lib/lower.c
+  lib/lower_views.c
+  lib/lower_layers.c
+  lib/memplan.c
+  lib/plan.c
+  lib/plan_steps.c
+  lib/plan_access.c
+  lib/plan_check.c
+  lib/plan_print.c
 )

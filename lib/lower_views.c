@@ -1,0 +1,172 @@
+/* Where values lie. Two walks: backwards, consumers choose places for what they read (parts of a concat, what goes straight into a graph
+ * output); forwards, everything else gets memory of its own or is a view of what it is made from. */
+#include <string.h>
+
+#include "lower.h"
+
+/* ------------------------------------------------------------------- views */
+
+bool icn_lower_plain(const icn_view *view) { return view->shape.rank == 4 ? icn_view_is_nhwc(view) : icn_view_is_dense(view); }
+
+bool icn_lower_same_place(const icn_slot *a, const icn_slot *b) {
+  if (a->storage != b->storage || a->view.offset != b->view.offset || !icn_shape_equal(&a->view.shape, &b->view.shape)) return false;
+  for (int k = 0; k < a->view.shape.rank; k++) {
+    if (a->view.shape.dim[k] > 1 && a->view.stride[k] != b->view.stride[k]) return false;
+  }
+  return true;
+}
+
+bool icn_lower_reshaped(const icn_view *view, const icn_shape *shape, icn_view *reshaped) {
+  icn_view dense = icn_view_dense(shape);
+  if (!icn_view_is_dense(view) || !icn_lower_plain(&dense)) return false;
+  *reshaped = icn_view_device(shape, 0); /* the same places: only strides of dims of 1 differ */
+  reshaped->offset = view->offset;
+  return true;
+}
+
+icn_view icn_lower_concat_part(const icn_graph *graph, const icn_node *concat, int part, const icn_view *joined) {
+  int axis = concat->params.axis;
+  icn_view view = *joined;
+  for (int i = 0; i < part; i++) view.offset += graph->values[concat->inputs[i]].shape.dim[axis] * joined->stride[axis];
+  view.shape = graph->values[concat->inputs[part]].shape;
+  return view;
+}
+
+/* ------------------------------------------------------------------ places */
+
+static bool enabled(const icn_lowering *lowering, const char *name) { return !icn_list_has(lowering->request->disabled_passes, name); }
+
+static const icn_value *value_at(const icn_lowering *lowering, int value) { return &lowering->graph->values[value]; }
+
+static bool stored(const icn_lowering *lowering, int value) {
+  return value != ICN_NO_VALUE && icn_shape_elems(&value_at(lowering, value)->shape) > 0;
+}
+
+/* True for a value that a node makes and that has no place yet. */
+static bool unplaced(const icn_lowering *lowering, int value) {
+  if (!stored(lowering, value) || lowering->slots[value].storage >= 0) return false;
+  int producer = value_at(lowering, value)->producer;
+  return producer >= 0 && lowering->graph->nodes[producer].op != ICN_OP_NONE;
+}
+
+static uint64_t bytes_of(const icn_shape *shape) { return (uint64_t)icn_shape_elems(shape) * sizeof(float); }
+
+static icn_status place_root(icn_lowering *lowering, int value, icn_buffer_kind kind, int index, const icn_view *view, icn_error *error) {
+  int storage = icn_lower_storage(lowering, kind, index, -1, bytes_of(&view->shape));
+  if (storage < 0) return icn_error_memory(error, sizeof(icn_storage), "a value's place");
+  lowering->slots[value] = (icn_slot){storage, *view};
+  return ICN_OK;
+}
+
+static icn_status place_own(icn_lowering *lowering, int value, icn_error *error) {
+  icn_view view = icn_view_device(&value_at(lowering, value)->shape, 0);
+  return place_root(lowering, value, ICN_BUFFER_ARENA, 0, &view, error);
+}
+
+/* A graph input lies in its own buffer, dense; kernels that want another layout read a copy in the arena. */
+static icn_status place_inputs(icn_lowering *lowering, icn_error *error) {
+  icn_status status = ICN_OK;
+  for (size_t i = 0; i < lowering->graph->input_count; i++) {
+    int value = lowering->graph->inputs[i];
+    if (!stored(lowering, value)) continue;
+    const icn_shape *shape = &value_at(lowering, value)->shape;
+    icn_view dense = icn_view_dense(shape), device;
+    ICN_TRY(place_root(lowering, value, ICN_BUFFER_INPUT, (int)i, &dense, error));
+    lowering->raw[value] = lowering->slots[value];
+    if (icn_lower_reshaped(&dense, shape, &device)) {
+      lowering->slots[value].view = device;
+      lowering->input_copied[value] = true; /* no copy is wanted */
+    } else {
+      ICN_TRY(place_own(lowering, value, error));
+    }
+  }
+done:
+  return status;
+}
+
+static bool copies_by_view(icn_op op) {
+  return op == ICN_OP_TRANSPOSE || op == ICN_OP_SLICE || op == ICN_OP_EXPAND || op == ICN_OP_RESHAPE;
+}
+
+/* A value that is a graph output is made right there when its layout is the model's, or when a COPY that is free to choose makes it. */
+static icn_status place_outputs(icn_lowering *lowering, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_graph *graph = lowering->graph;
+  for (size_t i = 0; i < graph->output_count; i++) {
+    int value = graph->outputs[i];
+    if (!unplaced(lowering, value) || lowering->concat_uses[value] > 0) continue;
+    const icn_shape *shape = &graph->values[value].shape;
+    icn_view dense = icn_view_dense(shape), view;
+    bool only_copied = lowering->uses[value] == 1 && copies_by_view(graph->nodes[graph->values[value].producer].op);
+    if (!icn_lower_reshaped(&dense, shape, &view)) {
+      if (!only_copied) continue;
+      view = dense;
+    }
+    ICN_TRY(place_root(lowering, value, ICN_BUFFER_OUTPUT, (int)i, &view, error));
+  }
+done:
+  return status;
+}
+
+static icn_status place_concat(icn_lowering *lowering, const icn_node *node, icn_error *error) {
+  icn_status status = ICN_OK;
+  if (!enabled(lowering, "concat_view") || !stored(lowering, node->output)) goto done;
+  if (unplaced(lowering, node->output)) ICN_TRY(place_own(lowering, node->output, error));
+  icn_slot joined = lowering->slots[node->output];
+  for (int part = 0; part < node->input_count; part++) {
+    if (!unplaced(lowering, node->inputs[part])) continue;
+    icn_view view = icn_lower_concat_part(lowering->graph, node, part, &joined.view);
+    if (icn_lower_plain(&view)) lowering->slots[node->inputs[part]] = (icn_slot){joined.storage, view};
+  }
+done:
+  return status;
+}
+
+/* Backwards: a reshape whose result has its place (part of a concat, a graph output) wants its input there. */
+static void place_reshape_input(icn_lowering *lowering, const icn_node *node) {
+  icn_slot out = lowering->slots[node->output];
+  icn_view view;
+  if (!enabled(lowering, "reshape_view") || out.storage < 0 || !unplaced(lowering, node->inputs[0])) return;
+  if (!icn_lower_reshaped(&out.view, &value_at(lowering, node->inputs[0])->shape, &view)) return;
+  lowering->slots[node->inputs[0]] = (icn_slot){out.storage, view};
+}
+
+/* Forwards: a value that is its input seen differently needs no memory. */
+static bool place_as_view(icn_lowering *lowering, const icn_node *node) {
+  if (!enabled(lowering, "reshape_view") || !copies_by_view(node->op)) return false;
+  const icn_shape *shape = &value_at(lowering, node->output)->shape;
+  const icn_slot candidates[2] = {lowering->raw[node->inputs[0]], lowering->slots[node->inputs[0]]};
+  for (int i = 0; i < 2; i++) {
+    icn_view view;
+    if (candidates[i].storage < 0) continue;
+    if (node->op == ICN_OP_RESHAPE) {
+      if (!icn_lower_reshaped(&candidates[i].view, shape, &view)) continue;
+    } else {
+      view = icn_problem_view_through(node, shape, &candidates[i].view);
+      if (!icn_lower_plain(&view)) continue;
+    }
+    lowering->slots[node->output] = (icn_slot){candidates[i].storage, view};
+    return true;
+  }
+  return false;
+}
+
+icn_status icn_lower_views(icn_lowering *lowering, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_graph *graph = lowering->graph;
+  for (size_t v = 0; v < graph->value_count; v++) lowering->slots[v].storage = lowering->raw[v].storage = -1;
+  ICN_TRY(place_inputs(lowering, error));
+  ICN_TRY(place_outputs(lowering, error));
+  for (size_t n = graph->node_count; n-- > 0;) {
+    const icn_node *node = &graph->nodes[n];
+    if (node->op == ICN_OP_CONCAT) ICN_TRY(place_concat(lowering, node, error));
+    if (node->op == ICN_OP_RESHAPE) place_reshape_input(lowering, node);
+  }
+  for (size_t n = 0; n < graph->node_count; n++) {
+    const icn_node *node = &graph->nodes[n];
+    if (node->op == ICN_OP_NONE || !unplaced(lowering, node->output)) continue;
+    if (!place_as_view(lowering, node)) ICN_TRY(place_own(lowering, node->output, error));
+  }
+done:
+  return status;
+}

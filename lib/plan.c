@@ -1,0 +1,83 @@
+#include "plan.h"
+
+#include <string.h>
+
+#include "lower.h"
+
+static bool known_row(const icn_row_table *rows, const char *name, size_t length) {
+  for (size_t i = 0; i < rows->count; i++) {
+    if (strlen(rows->at(i)->name) == length && memcmp(rows->at(i)->name, name, length) == 0) return true;
+  }
+  return false;
+}
+
+static icn_status check_forced(const icn_row_table *rows, const char *list, icn_error *error) {
+  for (const char *name = list; name != NULL && *name != '\0';) {
+    size_t length = strcspn(name, ",");
+    if (!known_row(rows, name, length)) {
+      return icn_error_set(error, ICN_ARGUMENT, "there is no kernel row '%.*s'", length > 100 ? 100 : (int)length, name);
+    }
+    name += length + (name[length] == ',' ? 1 : 0);
+  }
+  return ICN_OK;
+}
+
+static icn_status prepare(icn_lowering *lowering, icn_error *error) {
+  const icn_graph *graph = lowering->graph;
+  icn_arena *arena = &lowering->plan->arena;
+  size_t count = graph->value_count;
+  lowering->zeros = -1;
+  lowering->slots = icn_arena_array(arena, count, sizeof *lowering->slots);
+  lowering->raw = icn_arena_array(arena, count, sizeof *lowering->raw);
+  lowering->input_copied = icn_arena_array(arena, count, sizeof *lowering->input_copied);
+  lowering->constants = icn_arena_array(arena, count, sizeof *lowering->constants);
+  lowering->concat_uses = icn_arena_array(arena, count, sizeof *lowering->concat_uses);
+  lowering->uses = icn_arena_array(arena, count, sizeof *lowering->uses);
+  if (lowering->slots == NULL || lowering->raw == NULL || lowering->input_copied == NULL || lowering->constants == NULL ||
+      lowering->concat_uses == NULL || lowering->uses == NULL) {
+    return icn_error_memory(error, count * sizeof *lowering->slots, "the plan");
+  }
+  for (size_t v = 0; v < count; v++) lowering->constants[v] = -1;
+  icn_graph_count_uses(graph, lowering->uses);
+  for (size_t n = 0; n < graph->node_count; n++) {
+    const icn_node *node = &graph->nodes[n];
+    for (int i = 0; node->op == ICN_OP_CONCAT && i < node->input_count; i++) lowering->concat_uses[node->inputs[i]]++;
+  }
+  return ICN_OK;
+}
+
+icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
+                              const icn_plan_request *request, icn_plan *plan, icn_error *error) {
+  static const icn_plan_request no_request;
+  icn_status status = ICN_OK;
+  icn_lowering lowering;
+  memset(&lowering, 0, sizeof lowering);
+  memset(plan, 0, sizeof *plan);
+  icn_arena_init(&plan->arena, &graph->arena.allocator);
+  lowering.rows = rows;
+  lowering.graph = graph;
+  lowering.device = device;
+  lowering.request = request == NULL ? &no_request : request;
+  lowering.plan = plan;
+  ICN_TRY(check_forced(rows, lowering.request->forced_rows, error));
+  ICN_TRY(prepare(&lowering, error));
+  ICN_TRY(icn_lower_views(&lowering, error));
+  ICN_TRY(icn_lower_layers(&lowering, error));
+  ICN_TRY(icn_plan_finish(&lowering, error));
+done:
+  if (status != ICN_OK) icn_plan_fini(plan);
+  return status;
+}
+
+icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
+                         icn_error *error) {
+  const icn_row_table rows = {icn_row_at, icn_row_count()};
+  return icn_plan_make_from(&rows, graph, device, request, plan, error);
+}
+
+void icn_plan_fini(icn_plan *plan) {
+  icn_allocator allocator = plan->arena.allocator;
+  icn_arena_fini(&plan->arena);
+  memset(plan, 0, sizeof *plan);
+  icn_arena_init(&plan->arena, &allocator);
+}

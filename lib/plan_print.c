@@ -1,0 +1,93 @@
+/* The plan as a person reads it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cost.h"
+#include "plan.h"
+
+enum { MOST_NAME = 44, MOST_KEY = 84, MOST_ROW = 24 };
+
+typedef struct widths {
+  int name, key, row;
+} widths;
+
+static void widen(int *width, size_t length, int most) {
+  if (length > (size_t)most) length = (size_t)most;
+  if ((int)length > *width) *width = (int)length;
+}
+
+static widths measure(const icn_plan *plan) {
+  widths w = {5, 7, 3};
+  char key[ICN_KEY_BYTES];
+  for (size_t l = 0; l < plan->layer_count; l++) {
+    widen(&w.name, strlen(plan->layers[l].name), MOST_NAME);
+    widen(&w.key, strlen(icn_problem_key(&plan->layers[l].problem, key)), MOST_KEY);
+    widen(&w.row, strlen(plan->layers[l].choice.row->name), MOST_ROW);
+  }
+  return w;
+}
+
+static void print_why(const char *why, icn_text *text) {
+  while (why != NULL && *why != '\0') {
+    size_t length = strcspn(why, "\n");
+    icn_text_append(text, "        %.*s\n", (int)length, why);
+    why += length + (why[length] == '\n' ? 1 : 0);
+  }
+}
+
+static void print_layer(const icn_plan_layer *layer, const widths *w, icn_text *text) {
+  char key[ICN_KEY_BYTES];
+  icn_text_append(text, "%-*s  %-*s  %-*s  %-6s  %9.1f  %10.1f\n", w->name, layer->name, w->key, icn_problem_key(&layer->problem, key),
+                  w->row, layer->choice.row->name, layer->choice.rule, icn_problem_flop(&layer->problem) / 1e6,
+                  icn_problem_bytes(&layer->problem) / 1024);
+  print_why(layer->why, text);
+}
+
+static bool same_program(const icn_launch *a, const icn_launch *b) {
+  return a->kind == b->kind && a->kind == ICN_LAUNCH_KERNEL && strcmp(a->file, b->file) == 0 && strcmp(a->options, b->options) == 0;
+}
+
+/* True when no earlier step is of the same program. */
+static bool first_of_program(const icn_plan *plan, size_t step) {
+  const icn_launch *launch = &plan->layers[plan->steps[step].layer].emit.launch[plan->steps[step].launch];
+  if (launch->kind != ICN_LAUNCH_KERNEL) return false;
+  for (size_t s = 0; s < step; s++) {
+    if (same_program(launch, &plan->layers[plan->steps[s].layer].emit.launch[plan->steps[s].launch])) return false;
+  }
+  return true;
+}
+
+static void print_totals(const icn_plan *plan, icn_text *text) {
+  double flop = 0, seconds = 0, mebi = 1024.0 * 1024.0;
+  size_t programs = 0, copies = 0;
+  for (size_t l = 0; l < plan->layer_count; l++) {
+    flop += icn_problem_flop(&plan->layers[l].problem);
+    seconds += plan->layers[l].choice.cost_seconds;
+    if (plan->layers[l].problem.op == ICN_OP_COPY) copies++;
+  }
+  for (size_t s = 0; s < plan->step_count; s++) programs += first_of_program(plan, s) ? 1 : 0;
+  icn_text_append(text, "%zu layers (%zu copies), %zu launches of %zu programs, %.3f GFLOP, %.3g ms expected\n", plan->layer_count, copies,
+                  plan->step_count, programs, flop / 1e9, seconds * 1e3);
+  icn_text_append(text, "activations %.2f MiB (at most %.2f MiB are alive at once), weights %.2f MiB\n", (double)plan->arena_bytes / mebi,
+                  (double)plan->arena_lower_bound_bytes / mebi, (double)plan->weight_bytes / mebi);
+}
+
+void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_text *text) {
+  char shape[ICN_SHAPE_TEXT_BYTES];
+  widths w = measure(plan);
+  icn_text_append(text, "device %s (%s, %u compute units, %.4g GFLOP/s, %.4g GB/s %s)\n", device->name, device->platform,
+                  (unsigned)device->compute_units, icn_cost_flop_per_second(device) / 1e9, icn_cost_bytes_per_second(device) / 1e9,
+                  device->flop_per_second > 0 ? "measured" : "assumed");
+  for (size_t i = 0; i < graph->input_count; i++) {
+    const icn_value *value = &graph->values[graph->inputs[i]];
+    icn_text_append(text, "input  %s %s\n", value->name, icn_shape_text(&value->shape, shape));
+  }
+  for (size_t o = 0; o < graph->output_count; o++) {
+    const icn_value *value = &graph->values[graph->outputs[o]];
+    icn_text_append(text, "output %s %s\n", graph->output_names[o], icn_shape_text(&value->shape, shape));
+  }
+  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-6s  %9s  %10s\n", w.name, "layer", w.key, "problem", w.row, "row", "chosen", "MFLOP", "KiB");
+  for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
+  icn_text_append(text, "\n");
+  print_totals(plan, text);
+}

@@ -1,0 +1,91 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "row_table.h"
+
+/* What became of one row for one problem. */
+typedef struct candidate {
+  bool applies, forced;
+  icn_config config;
+  double cost_seconds;
+  icn_reason reason; /* when it does not apply */
+} candidate;
+
+static candidate examine(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows) {
+  candidate found;
+  memset(&found, 0, sizeof found);
+  found.applies = icn_row_common_ok(problem, &found.reason) && row->applies(problem, device, &found.reason);
+  if (!found.applies) return found;
+  row->configure(problem, device, &found.config);
+  found.cost_seconds = row->cost(problem, device, &found.config);
+  found.forced = icn_list_has(forced_rows, row->name);
+  return found;
+}
+
+static bool better(const candidate *a, const candidate *b) {
+  if (a->forced != b->forced) return a->forced;
+  return a->cost_seconds < b->cost_seconds; /* the first row of the table wins a tie; a NaN never wins */
+}
+
+static void describe(const candidate *found, const icn_row *row, icn_text *text) {
+  if (text == NULL) return;
+  if (found->applies) {
+    icn_text_append(text, "%s: would take %.4g ms\n", row->name, found->cost_seconds * 1e3);
+  } else {
+    icn_text_append(text, "%s: declined, %s\n", row->name, found->reason.text);
+  }
+}
+
+/* Every row's reason in one sentence, as far as it has room. */
+static icn_status no_row(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *name,
+                         icn_error *error) {
+  char key[ICN_KEY_BYTES], reasons[ICN_MESSAGE_BYTES];
+  size_t length = 0;
+  reasons[0] = '\0';
+  for (size_t i = 0; i < rows->count && length < sizeof reasons; i++) {
+    const icn_row *row = rows->at(i);
+    if (row->op != problem->op) continue;
+    candidate found = examine(row, problem, device, NULL);
+    length +=
+        (size_t)snprintf(reasons + length, sizeof reasons - length, "%s %s: %s", length == 0 ? "" : ";", row->name, found.reason.text);
+  }
+  if (length == 0) {
+    return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel computes %s (%s)", name, icn_op_name(problem->op),
+                         icn_problem_key(problem, key));
+  }
+  return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel row takes %s:%s", name, icn_problem_key(problem, key), reasons);
+}
+
+icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                           const char *name, icn_choice *choice, icn_text *why, icn_error *error) {
+  const icn_row *best_row = NULL;
+  candidate best;
+  int applying = 0;
+  memset(&best, 0, sizeof best);
+  for (size_t i = 0; i < rows->count; i++) {
+    const icn_row *row = rows->at(i);
+    if (row->op != problem->op) continue;
+    candidate found = examine(row, problem, device, forced_rows);
+    if (found.applies) applying++;
+    if (!found.applies || (best_row != NULL && !better(&found, &best))) {
+      describe(&found, row, why);
+      continue;
+    }
+    if (best_row != NULL) describe(&best, best_row, why);
+    best_row = row;
+    best = found;
+  }
+  if (best_row == NULL) return no_row(rows, problem, device, name, error);
+  choice->row = best_row;
+  choice->config = best.config;
+  choice->cost_seconds = best.cost_seconds;
+  choice->rule = best.forced ? "forced" : applying == 1 ? "only" : "cost";
+  if (why != NULL && why->failed) return icn_error_memory(error, why->length + 1, "the reasons of a choice");
+  return ICN_OK;
+}
+
+icn_status icn_select(const icn_problem *problem, const icn_device_desc *device, const char *forced_rows, const char *name,
+                      icn_choice *choice, icn_text *why, icn_error *error) {
+  const icn_row_table rows = {icn_row_at, icn_row_count()};
+  return icn_select_from(&rows, problem, device, forced_rows, name, choice, why, error);
+}
