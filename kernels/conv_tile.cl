@@ -76,14 +76,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   residual += residual_offset + group * out_channels + oc + (size_t)tile * residual_stride;
 #pragma unroll
   for (int i = 0; i < MR; i++) {
-    if (tile + i >= rows) return;
+    const int live = tile + i < rows ? count : 0;
 #pragma unroll
     for (int j = 0; j < NV; j++) {
-      VEC v = acc[i][j] + VLOAD(j, bias);
-      const int lanes = min(count - j * VW, VW);
-      if (lanes <= 0) continue;
-      if (residual_stride != 0) v += icn_load_some(residual + j * VW, lanes);
-      icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, lanes);
+      const int lanes = live - j * VW;
+      if (lanes > 0) {
+        VEC v = acc[i][j] + VLOAD(j, bias);
+        if (residual_stride != 0) v += icn_load_some(residual + j * VW, lanes);
+        icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, lanes);
+      }
     }
     y += y_stride;
     residual += residual_stride;

@@ -7,6 +7,12 @@
  * Checked by icn_matmul_tile_applies() in lib/row_matmul_tile.c. */
 #include "tile.clh"
 
+static inline VEC load_strided(__global const STORE *x, int stride, int count) {
+  MATH lane[VW];
+  for (int k = 0; k < VW; k++) lane[k] = k < count ? x[k * stride] : 0;
+  return VLOAD(0, lane);
+}
+
 /* size: m, n, k; a: stride of m, of k, of batch; b: stride of k, of batch; y: stride of m, of batch; c: stride of m, n, batch, present. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_tile(
     __global const STORE *a, int a_offset, __global const STORE *b, int b_offset, __global const STORE *c, int c_offset, __global STORE *y,
@@ -47,18 +53,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_tile(
   c += c_offset + (size_t)batch * c_stride.s2 + (size_t)column * c_stride.s1;
 #pragma unroll
   for (int i = 0; i < MR; i++) {
-    if (tile + i >= rows) return;
+    const int live = tile + i < rows ? count : 0;
 #pragma unroll
     for (int j = 0; j < NV; j++) {
-      const int lanes = min(count - j * VW, VW);
-      if (lanes <= 0) continue;
-      VEC v = alpha * acc[i][j];
-      if (c_stride.s3) {
-        MATH lane[VW];
-        for (int k = 0; k < VW; k++) lane[k] = k < lanes ? c[(size_t)(tile + i) * c_stride.s0 + (j * VW + k) * c_stride.s1] : 0;
-        v += beta * VLOAD(0, lane);
+      const int lanes = live - j * VW;
+      if (lanes > 0) {
+        VEC v = alpha * acc[i][j];
+        if (c_stride.s3) v += beta * load_strided(c + (size_t)(tile + i) * c_stride.s0 + j * VW * c_stride.s1, c_stride.s1, lanes);
+        icn_store_some(icn_activate_vec(v, function, function_alpha, function_beta), y + j * VW, lanes);
       }
-      icn_store_some(icn_activate_vec(v, function, function_alpha, function_beta), y + j * VW, lanes);
     }
     y += y_stride.s0;
   }

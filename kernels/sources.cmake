@@ -8,6 +8,9 @@ set(ICN_KERNEL_FILES
   kernels/elementwise.cl
   kernels/conv_direct.cl
   kernels/conv_tile.cl
+  kernels/conv_gpu.cl
+  kernels/conv_transpose.cl
+  kernels/depthwise.cl
   kernels/matmul_direct.cl
   kernels/matmul_tile.cl
   kernels/tile.clh

@@ -42,4 +42,7 @@ set(ICN_LIB_SOURCES
   lib/plan_access.c
   lib/plan_check.c
   lib/plan_print.c
+  lib/row_conv_gpu.c
+  lib/row_conv_transpose.c
+  lib/row_depthwise.c
 )

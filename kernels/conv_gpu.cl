@@ -1,0 +1,101 @@
+/* Convolution as implicit GEMM for GPUs: a work-group computes BM pixels x BN channels through local memory, an item 4 x 4 of them.
+ *
+ *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
+ *
+ * x, y and residual are NHWC with a pixel stride of their own; k = (ky, kx, ic) is one index, in steps of BK. Weights are packed
+ * [group][panel][k][BN], k padded with zeros to a multiple of BK, the biases [group][panel][BN] behind them. Padding is put in where x is
+ * loaded. global: BN/4 * panels, BM/4 * tiles, groups; local: BN/4, BM/4, 1. Checked by icn_conv_gpu_applies() in lib/row_conv_gpu.c. */
+#include "common.clh"
+
+#ifndef BM
+#define BM 64
+#endif
+#ifndef BN
+#define BN 64
+#endif
+#define BK    16
+#define ITEMS ((BM / 4) * (BN / 4))
+#define A_ROW (BM + 4) /* a row of the x tile, padded against bank conflicts */
+#define LOADS (BM * BK / ITEMS)
+
+/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group; window: kh, kw, stride,
+ * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+__kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
+    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out, int8 window, int residual_stride, int function, float alpha,
+    float beta) {
+  __local MATH x_tile[BK * A_ROW];
+  __local MATH w_tile[BK * BN];
+  const int column = (int)get_local_id(0) * 4, row = (int)get_local_id(1) * 4;
+  const int item = (int)get_local_id(1) * (BN / 4) + (int)get_local_id(0);
+  const int panel = (int)get_group_id(0), tile = (int)get_group_id(1) * BM, group = (int)get_group_id(2);
+  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
+  const int kh = window.s0, kw = window.s1, dh = window.s4, dw = window.s5;
+  const int depth = (kh * kw * channels + BK - 1) / BK * BK, groups = (int)get_num_groups(2), panels = (int)get_num_groups(0);
+
+  x += x_offset + group * channels;
+  packed += packed_offset;
+  __global const STORE *bias = packed + (size_t)groups * panels * depth * BN + (size_t)(group * panels + panel) * BN + column;
+  packed += (size_t)(group * panels + panel) * depth * BN;
+
+  /* This item loads column `lane` of the x tile, rows first, first + ITEMS / BK, ... */
+  const int lane = item % BK, first = item / BK;
+  int top[LOADS], left[LOADS], pixel[LOADS];
+#pragma unroll
+  for (int i = 0; i < LOADS; i++) {
+    const int m = tile + first + i * (ITEMS / BK), ox = m % ow, oy = m / ow % oh, n = m / ow / oh;
+    top[i] = m < rows ? oy * window.s2 - window.s6 : -(1 << 30); /* a surplus row is outside the image */
+    left[i] = ox * window.s3 - window.s7;
+    pixel[i] = n * h;
+  }
+  int ic = lane % channels, kx = lane / channels % kw, ky = lane / channels / kw;
+
+  float4 acc[4];
+#pragma unroll
+  for (int i = 0; i < 4; i++) acc[i] = 0;
+
+  for (int k = 0; k < depth; k += BK) {
+#pragma unroll
+    for (int i = 0; i < LOADS; i++) {
+      const int iy = top[i] + ky * dh, ix = left[i] + kx * dw;
+      const bool inside = ky < kh && iy >= 0 && iy < h && ix >= 0 && ix < w;
+      x_tile[lane * A_ROW + first + i * (ITEMS / BK)] = inside ? x[(size_t)((pixel[i] + iy) * w + ix) * x_stride + ic] : 0;
+    }
+#pragma unroll
+    for (int i = item * 4; i < BK * BN; i += ITEMS * 4) vstore4(vload4(0, packed + (size_t)k * BN + i), 0, w_tile + i);
+    barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
+    for (int j = 0; j < BK; j++) {
+      const float4 a = vload4(0, x_tile + j * A_ROW + row), b = vload4(0, w_tile + j * BN + column);
+      acc[0] += a.s0 * b;
+      acc[1] += a.s1 * b;
+      acc[2] += a.s2 * b;
+      acc[3] += a.s3 * b;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (ic += BK; ic >= channels && ky < kh; ic -= channels) {
+      kx++;
+      ky += kx == kw;
+      kx = kx == kw ? 0 : kx;
+    }
+  }
+
+  const int oc = panel * BN + column, lanes = min(out.s4 - oc, 4);
+  y += y_offset + group * out.s4 + oc;
+  residual += residual_offset + group * out.s4 + oc;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const int m = tile + row + i;
+    if (m < rows && lanes > 0) {
+      MATH value[4];
+      vstore4(acc[i] + vload4(0, bias), 0, value);
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+        if (j < lanes) {
+          MATH v = value[j];
+          if (residual_stride != 0) v += residual[(size_t)m * residual_stride + j];
+          y[(size_t)m * out.s3 + j] = icn_activate(v, function, alpha, beta);
+        }
+    }
+  }
+}
