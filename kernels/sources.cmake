@@ -14,4 +14,5 @@ set(ICN_KERNEL_FILES
   kernels/matmul_direct.cl
   kernels/matmul_tile.cl
   kernels/tile.clh
+  kernels/pool.cl
 )
