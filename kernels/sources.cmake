@@ -15,4 +15,5 @@ set(ICN_KERNEL_FILES
   kernels/matmul_tile.cl
   kernels/tile.clh
   kernels/pool.cl
+  kernels/reduce.cl
 )

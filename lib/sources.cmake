@@ -46,4 +46,5 @@ set(ICN_LIB_SOURCES
   lib/row_conv_transpose.c
   lib/row_depthwise.c
   lib/row_pool.c
+  lib/row_reduce.c
 )
