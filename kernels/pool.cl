@@ -46,7 +46,7 @@ inline MATHV pool_term(MATHV x, int function, float p) {
 }
 
 inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
-  if (function == ICN_FN_MEAN) return sum / V(divisor);
+  if (function == ICN_FN_MEAN) return sum / V(fmax(divisor, 1.0f)); /* a window wholly in padding: 0 */
   if (function == ICN_FN_L2) return sqrt(sum);
   if (function == ICN_FN_LP) return pow(sum, V(1.0f / p));
   return sum;

@@ -43,7 +43,7 @@ inline MATHV reduce_result(MATHV value, int function, int n) {
   return value;
 }
 
-/* A running combination in three levels. The vector members make the struct private memory only: it is never stored. */
+/* A running combination in three levels. */
 typedef struct reduce_state {
   MATHV block, blocks, total;
   int block_count, blocks_count;

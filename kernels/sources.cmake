@@ -16,4 +16,8 @@ set(ICN_KERNEL_FILES
   kernels/tile.clh
   kernels/pool.cl
   kernels/reduce.cl
+  kernels/softmax.cl
+  kernels/lrn.cl
+  kernels/resample.cl
+  kernels/pad.cl
 )

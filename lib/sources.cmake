@@ -47,4 +47,8 @@ set(ICN_LIB_SOURCES
   lib/row_depthwise.c
   lib/row_pool.c
   lib/row_reduce.c
+  lib/row_softmax.c
+  lib/row_lrn.c
+  lib/row_resample.c
+  lib/row_pad.c
 )
