@@ -51,4 +51,9 @@ set(ICN_LIB_SOURCES
   lib/row_lrn.c
   lib/row_resample.c
   lib/row_pad.c
+  lib/source.c
+  lib/onnx_wire.c
+  lib/onnx_tensor.c
+  lib/onnx_node.c
+  lib/onnx_parse.c
 )
