@@ -1,0 +1,115 @@
+#include "plan_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ref.h"
+
+uint32_t icn_test_random(uint32_t *seed) {
+  *seed = *seed * 1664525U + 1013904223U;
+  return *seed >> 8;
+}
+
+static size_t elems_of(const icn_plan_buffer *buffer) { return (size_t)(buffer->bytes / sizeof(float)); }
+
+static void fill_constant(const icn_value *value, float *to) {
+  int64_t count = icn_shape_elems(&value->shape);
+  for (int64_t i = 0; i < count; i++) {
+    int32_t whole = value->dtype == ICN_I32 ? (int32_t)icn_const_i64(value, i) : 0;
+    to[i] = icn_const_f32(value, i);
+    if (value->dtype == ICN_I32) memcpy(&to[i], &whole, sizeof whole);
+  }
+}
+
+static void fill_buffers(const icn_plan *plan, const icn_graph *graph, const float *const *inputs, icn_test_run *run) {
+  for (size_t b = 0; b < plan->buffer_count; b++) {
+    const icn_plan_buffer *buffer = &plan->buffers[b];
+    size_t count = elems_of(buffer);
+    run->buffers[b] = malloc(count * sizeof(float));
+    for (size_t i = 0; i < count; i++) run->buffers[b][i] = buffer->kind == ICN_BUFFER_ZEROS ? 0 : NAN;
+    if (buffer->kind == ICN_BUFFER_CONSTANT) fill_constant(&graph->values[buffer->value], run->buffers[b]);
+    if (buffer->kind != ICN_BUFFER_INPUT) continue;
+    int64_t elems = icn_shape_elems(&graph->values[graph->inputs[buffer->index]].shape);
+    memcpy(run->buffers[b], inputs[buffer->index], (size_t)elems * sizeof(float));
+  }
+}
+
+static float *operand(const icn_test_run *run, const icn_plan_layer *layer, int index) {
+  return run->buffers[layer->place[index].buffer] + layer->place[index].offset;
+}
+
+static bool touch_scratch(const icn_test_run *run, const icn_plan_layer *layer, int number, bool fill) {
+  bool kept = true;
+  for (int s = 0; s < ICN_MAX_SCRATCH; s++) {
+    if (layer->place[ICN_OPERAND_SCRATCH + s].buffer < 0) continue;
+    float *scratch = operand(run, layer, ICN_OPERAND_SCRATCH + s);
+    size_t count = (size_t)(layer->emit.scratch_bytes[s] / sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+      if (fill) scratch[i] = (float)(number * 2 + s);
+      kept = kept && scratch[i] == (float)(number * 2 + s);
+    }
+  }
+  return kept;
+}
+
+static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const icn_plan_step *step, const icn_test_run *run,
+                           icn_error *error) {
+  const icn_plan_layer *layer = &plan->layers[step->layer];
+  const void *in[ICN_MAX_INPUTS] = {NULL};
+  float *unpacked[ICN_MAX_INPUTS] = {NULL};
+  if (step->launch == 0) touch_scratch(run, layer, step->layer, true);
+  if (step->launch + 1 < layer->emit.launch_count) return ICN_OK;
+  if (!touch_scratch(run, layer, step->layer, false)) {
+    return icn_error_set(error, ICN_MISMATCH, "the scratch of layer '%s' was overwritten", layer->name);
+  }
+  for (int i = 0; i < ICN_MAX_INPUTS; i++) {
+    if (!icn_problem_has(&layer->problem, i)) continue;
+    if (layer->place[i].buffer >= 0) {
+      in[i] = operand(run, layer, i);
+    } else { /* packed */
+      const icn_value *value = &graph->values[graph->nodes[layer->node].inputs[i]];
+      in[i] = unpacked[i] = malloc((size_t)icn_shape_elems(&value->shape) * sizeof(float));
+      fill_constant(value, unpacked[i]);
+    }
+  }
+  icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT), error);
+  for (int i = 0; i < ICN_MAX_INPUTS; i++) free(unpacked[i]);
+  return status;
+}
+
+static bool ready(const icn_plan_step *step, const bool *done) {
+  for (int d = 0; d < step->depend_count; d++) {
+    if (!done[step->depends[d]]) return false;
+  }
+  return true;
+}
+
+icn_status icn_test_run_plan(const icn_plan *plan, const icn_graph *graph, const float *const *inputs, uint32_t seed, icn_test_run *run,
+                             icn_error *error) {
+  icn_status status = ICN_OK;
+  run->count = plan->buffer_count;
+  run->buffers = calloc(plan->buffer_count, sizeof *run->buffers);
+  bool *done = calloc(plan->step_count + 1, sizeof *done);
+  fill_buffers(plan, graph, inputs, run);
+  for (size_t finished = 0; finished < plan->step_count && status == ICN_OK; finished++) {
+    size_t step = seed == 0 ? finished : icn_test_random(&seed) % plan->step_count;
+    while (done[step] || !ready(&plan->steps[step], done)) step = (step + 1) % plan->step_count;
+    status = run_step(plan, graph, &plan->steps[step], run, error);
+    done[step] = true;
+  }
+  free(done);
+  return status;
+}
+
+void icn_test_run_fini(icn_test_run *run) {
+  for (size_t b = 0; b < run->count; b++) free(run->buffers[b]);
+  free(run->buffers);
+}
+
+const float *icn_test_run_output(const icn_test_run *run, const icn_plan *plan, int index) {
+  for (size_t b = 0; b < plan->buffer_count; b++) {
+    if (plan->buffers[b].kind == ICN_BUFFER_OUTPUT && plan->buffers[b].index == index) return run->buffers[b];
+  }
+  return NULL;
+}
