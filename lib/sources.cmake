@@ -56,4 +56,9 @@ set(ICN_LIB_SOURCES
   lib/onnx_tensor.c
   lib/onnx_node.c
   lib/onnx_parse.c
+  lib/passes.c
+  lib/pass_support.c
+  lib/pass_identity.c
+  lib/pass_affine.c
+  lib/pass_fuse.c
 )
