@@ -1,5 +1,6 @@
 #include "clblast.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clcall.h"
@@ -19,6 +20,9 @@ static const char *const DEFAULT_NAMES[] = {
 #endif
 };
 
+/* How rows see in a device's description that CLBlast can be called. */
+static const char EXTENSION[] = "icn_clblast";
+
 void icn_clblast_open(icn_context *context) {
   if (!context->default_loader || context->device_count == 0) return;
   const char *wanted = icn_os_environment("CLINCEPTION_CLBLAST_LIBRARY");
@@ -31,7 +35,15 @@ void icn_clblast_open(icn_context *context) {
   }
   if (context->clblast_library == NULL) return;
   context->clblast_sgemm = icn_os_library_symbol(context->clblast_library, "CLBlastSgemm");
-  if (context->clblast_sgemm == NULL) icn_clblast_close(context);
+  if (context->clblast_sgemm == NULL) {
+    icn_clblast_close(context);
+    return;
+  }
+  for (size_t i = 0; i < context->device_count; i++) {
+    char *extensions = context->devices[i].desc.extensions;
+    const size_t length = strlen(extensions), room = sizeof context->devices[i].desc.extensions - length;
+    snprintf(extensions + length, room, "%s%s", length == 0 ? "" : " ", room > sizeof EXTENSION ? EXTENSION : "");
+  }
 }
 
 /* CLBlast keeps programs for the life of the process; they would keep our cl_context alive. The library stays loaded, as OpenCL does. */
