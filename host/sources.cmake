@@ -15,6 +15,10 @@ set(ICN_HOST_SOURCES
   host/source_text.c
   host/weights.c
   host/model.c
+  host/plan_api.c
+  host/measure.c
+  host/interop.c
+  host/classify.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

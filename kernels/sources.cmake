@@ -20,4 +20,5 @@ set(ICN_KERNEL_FILES
   kernels/lrn.cl
   kernels/resample.cl
   kernels/pad.cl
+  kernels/measure.cl
 )
