@@ -61,4 +61,6 @@ set(ICN_LIB_SOURCES
   lib/pass_identity.c
   lib/pass_affine.c
   lib/pass_fuse.c
+  lib/row_gpu_tile.c
+  lib/row_matmul_gpu.c
 )
