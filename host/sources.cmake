@@ -1,5 +1,6 @@
 # One file a line.
 set(ICN_HOST_SOURCES
+  host/image_api.c
   host/cache.c
   host/clblast.c
   host/clcall.c
