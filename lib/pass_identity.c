@@ -1,4 +1,4 @@
-/* Passes that remove: nodes that change nothing, chains of reshapes, nodes that nobody reads. */
+/* Passes that remove: nodes that change nothing, chains of reshapes and of joins, nodes that nobody reads. */
 #include <string.h>
 
 #include "pass_support.h"
@@ -117,6 +117,42 @@ icn_status icn_pass_merge_reshape(icn_graph *graph, int *changed, icn_error *err
     (*changed)++;
   }
   return ICN_OK;
+}
+
+/* ------------------------------------------------------------ merge_concat */
+
+/* Replaces input i of `join` by all inputs of `inner`. */
+static bool splice_inputs(icn_graph *graph, icn_node *join, int i, const icn_node *inner) {
+  int count = join->input_count - 1 + inner->input_count;
+  int *inputs = icn_arena_array(&graph->arena, (size_t)count, sizeof *inputs);
+  if (inputs == NULL) return false;
+  memcpy(inputs, join->inputs, (size_t)i * sizeof *inputs);
+  memcpy(inputs + i, inner->inputs, (size_t)inner->input_count * sizeof *inputs);
+  memcpy(inputs + i + inner->input_count, join->inputs + i + 1, (size_t)(join->input_count - i - 1) * sizeof *inputs);
+  join->inputs = inputs;
+  join->input_count = count;
+  return true;
+}
+
+/* A join that only another join along the same axis reads: its parts go there directly, so that neither has to be copied. */
+icn_status icn_pass_merge_concat(icn_graph *graph, int *changed, icn_error *error) {
+  icn_status status = ICN_OK;
+  int *uses = icn_pass_uses(graph);
+  if (uses == NULL) return icn_error_memory(error, graph->value_count * sizeof(int), "a pass");
+  for (size_t n = 0; n < graph->node_count; n++) {
+    icn_node *join = &graph->nodes[n];
+    if (join->op != ICN_OP_CONCAT) continue;
+    for (int i = 0; i < join->input_count; i++) {
+      icn_node *inner = icn_pass_producer(graph, join->inputs[i]);
+      if (inner == NULL || inner->op != ICN_OP_CONCAT || inner->params.axis != join->params.axis || uses[inner->output] != 1) continue;
+      ICN_REQUIRE(splice_inputs(graph, join, i, inner), ICN_NO_MEMORY, "out of memory while \"%s\" is merged", inner->name);
+      inner->op = ICN_OP_NONE; /* `join` was its only reader */
+      (*changed)++;
+    }
+  }
+done:
+  icn_pass_release_uses(graph, uses);
+  return status;
 }
 
 /* ------------------------------------------------------------- remove_dead */

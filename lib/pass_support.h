@@ -44,6 +44,7 @@ bool icn_affine_only_scales(const icn_affine *affine, int64_t count);
 /* The passes, one file a family. */
 icn_status icn_pass_remove_identity(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_merge_reshape(icn_graph *graph, int *changed, icn_error *error);
+icn_status icn_pass_merge_concat(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_remove_dead(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_fold_input_normalisation(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_merge_affine(icn_graph *graph, int *changed, icn_error *error);

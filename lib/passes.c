@@ -8,6 +8,7 @@
 static const icn_pass PASSES[] = {
     {"remove_identity", "nodes that change nothing are bypassed", icn_pass_remove_identity},
     {"merge_reshape", "reshape after reshape and transpose after transpose become one", icn_pass_merge_reshape},
+    {"merge_concat", "a join that only another join reads becomes part of it", icn_pass_merge_concat},
     {"fold_input_normalisation", "channel slices that are scaled, shifted and joined again become one affine",
      icn_pass_fold_input_normalisation},
     {"merge_affine", "scales and shifts that follow each other become one", icn_pass_merge_affine},

@@ -224,6 +224,18 @@ static void make_chains(builder *b) {
   output(b, t, "y");
 }
 
+/* Joins in joins; the one along another axis and the one that is read twice stay. */
+static void make_joins(builder *b) {
+  int x = input(b, shape4(1, 2, 4, 4)), parts[3];
+  for (int i = 0; i < 3; i++) parts[i] = unary(b, i == 0 ? ICN_FN_TANH : i == 1 ? ICN_FN_EXP : ICN_FN_ABS, x);
+  int inner = concat(b, parts, 2);
+  int other_axis = node(b, ICN_OP_CONCAT, (const int[]){parts[2], parts[0]}, 2, (icn_params){.axis = 2}, shape4(1, 2, 8, 4));
+  int cut = node(b, ICN_OP_SLICE, &other_axis, 1, (icn_params){.begin = {0, 0, 2, 0}, .step = {1, 1, 1, 1}}, shape4(1, 2, 4, 4));
+  int twice = concat(b, (const int[]){cut, parts[1]}, 2);
+  int outer = concat(b, (const int[]){parts[2], inner, twice}, 3);
+  output(b, concat(b, (const int[]){outer, twice}, 2), "y");
+}
+
 /* A value in the middle is a graph output too: it must stay. */
 static void make_observed(builder *b) {
   int x = input(b, shape4(1, 3, 4, 4));
@@ -346,7 +358,8 @@ static void results_agree_with_and_without_each_pass(void **state) {
 /* Passes that only move or drop work give the same bits. */
 static void moves_are_exact(void **state) {
   (void)state;
-  static const char *const exact[] = {"remove_identity", "merge_reshape", "fuse_residual", "fuse_activation", "remove_dead"};
+  static const char *const exact[] = {"remove_identity", "merge_reshape",   "merge_concat",
+                                      "fuse_residual",   "fuse_activation", "remove_dead"};
   static results none, some;
   builder b;
   for (size_t m = 0; m < MAKER_COUNT; m++) {
@@ -471,6 +484,16 @@ static void identities_vanish(void **state) {
   icn_graph_fini(&b.graph);
 }
 
+static void joins_merge(void **state) {
+  (void)state;
+  static results r;
+  builder b;
+  make_and_run(make_joins, NULL, &b, &r);
+  assert_int_equal(count_op(&b.graph, ICN_OP_CONCAT), 3); /* inner and outer are in the last one */
+  assert_int_equal(b.graph.nodes[b.graph.node_count - 1].input_count, 5);
+  icn_graph_fini(&b.graph);
+}
+
 static void outputs_stay(void **state) {
   (void)state;
   static results r;
@@ -551,6 +574,7 @@ int main(void) {
       cmocka_unit_test(other_weights_are_scaled),
       cmocka_unit_test(folding_before_padding_needs_no_shift),
       cmocka_unit_test(identities_vanish),
+      cmocka_unit_test(joins_merge),
       cmocka_unit_test(outputs_stay),
       cmocka_unit_test(names_are_checked),
       cmocka_unit_test(no_memory_is_reported),
