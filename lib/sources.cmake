@@ -56,11 +56,17 @@ set(ICN_LIB_SOURCES
   lib/onnx_tensor.c
   lib/onnx_node.c
   lib/onnx_parse.c
-  lib/passes.c
-  lib/pass_support.c
-  lib/pass_identity.c
-  lib/pass_affine.c
-  lib/pass_fuse.c
-  lib/row_gpu_tile.c
-  lib/row_matmul_gpu.c
+  lib/import.c
+  lib/import_conv.c
+  lib/import_constant.c
+  lib/import_elementwise.c
+  lib/import_emit.c
+  lib/import_fold.c
+  lib/import_matmul.c
+  lib/import_movement.c
+  lib/import_norm.c
+  lib/import_pool.c
+  lib/import_reduce.c
+  lib/import_resize.c
+  lib/import_table.c
 )

@@ -1,0 +1,70 @@
+/* Operator cases through parse, import and the plain C reference: the repository's own (tests/data/ops), and ONNX's own node tests where
+ * ICN_CASES_DIR names a folder of them (cases.txt lists them; one folder each). No case may be wrong; declined ones must name the operator.
+ */
+#include "support/icn_test.h"
+
+#include "support/onnx_case.h"
+
+typedef struct tally {
+  size_t right, folded, wrong, declined, failed;
+} tally;
+
+/* Every declined case names its node and operator: "node 'NAME' (OP): ...". */
+static int names_operator(const char *text) { return strncmp(text, "node '", 6) == 0 && strstr(text, "): ") != NULL; }
+
+/* ONNX wrote the expected values of this one by hand, with four digits. */
+static double tolerance_of(const char *name) {
+  return strcmp(name, "test_averagepool_2d_ceil_last_window_starts_on_pad") == 0 ? 1e-3 : 2e-5;
+}
+
+static tally run_cases(const char *folder) {
+  tally t = {0, 0, 0, 0, 0};
+  char path[1200];
+  size_t count;
+  snprintf(path, sizeof path, "%s/cases.txt", folder);
+  char **names = onnx_case_list(path, &count);
+  assert_non_null(names);
+  for (size_t i = 0; i < count; i++) {
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    case_result result = onnx_case_reference(path, tolerance_of(names[i]));
+    if (result.outcome == CASE_RIGHT && result.nodes == 0) t.folded++;
+    if (result.outcome == CASE_RIGHT) t.right++;
+    if (result.outcome == CASE_WRONG) t.wrong++;
+    if (result.outcome == CASE_DECLINED && names_operator(result.text)) t.declined++;
+    if (result.outcome == CASE_FAILED || (result.outcome == CASE_DECLINED && !names_operator(result.text))) t.failed++;
+    static const char *const LABELS[] = {"right", "WRONG", "declined", "FAILED"};
+    if (result.outcome != CASE_RIGHT) printf("  %-8s %s: %s\n", LABELS[result.outcome], names[i], result.text);
+  }
+  printf("operator cases, reference, %s: %zu right (%zu of them folded at load), %zu wrong, %zu declined, %zu failed, of %zu\n", folder,
+         t.right, t.folded, t.wrong, t.declined, t.failed, count);
+  onnx_case_free_list(names, count);
+  return t;
+}
+
+static void test_own_cases(void **state) {
+  (void)state;
+  char folder[1024];
+  assert_non_null(getenv("ICN_TEST_DATA"));
+  snprintf(folder, sizeof folder, "%s/ops", getenv("ICN_TEST_DATA"));
+  tally t = run_cases(folder);
+  assert_int_equal(t.wrong + t.declined + t.failed, 0);
+  assert_true(t.right >= 100);
+}
+
+static void test_onnx_cases(void **state) {
+  (void)state;
+  const char *folder = getenv("ICN_CASES_DIR");
+  if (folder == NULL || folder[0] == '\0') {
+    printf("ICN_CASES_DIR is not set: ONNX's own operator cases are not run\n");
+    skip();
+  }
+  tally t = run_cases(folder);
+  assert_int_equal(t.wrong, 0);
+  assert_int_equal(t.failed, 0);
+  assert_true(t.right >= 450);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_own_cases), cmocka_unit_test(test_onnx_cases)};
+  return cmocka_run_group_tests_name("conformance", tests, NULL, NULL);
+}

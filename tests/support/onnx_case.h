@@ -1,0 +1,28 @@
+/* One operator case: a folder with model.onnx, in_NAME.npy for each graph input and out_NAME.npy for each expected output. */
+#ifndef ICN_TESTS_ONNX_CASE_H
+#define ICN_TESTS_ONNX_CASE_H
+
+#include "base.h"
+
+typedef enum case_outcome {
+  CASE_RIGHT,    /* every output within `relative` (+ 1e-6 absolute) */
+  CASE_WRONG,    /* computed, and not so */
+  CASE_DECLINED, /* ICN_UNSUPPORTED; the text says why */
+  CASE_FAILED    /* any other status, or files that cannot be read */
+} case_outcome;
+
+typedef struct case_result {
+  case_outcome outcome;
+  size_t nodes; /* operations that were left to compute: 0 where everything was folded at load */
+  char text[ICN_MESSAGE_BYTES];
+} case_result;
+
+/* Parsed, imported and computed by the plain C reference. */
+case_result onnx_case_reference(const char *folder, double relative);
+
+/* The lines of a text file that lists cases: the first word of each. Returns NULL when there is no such file; free with
+ * onnx_case_free_list. */
+char **onnx_case_list(const char *path, size_t *count);
+void onnx_case_free_list(char **names, size_t count);
+
+#endif
