@@ -28,12 +28,12 @@ double icn_copy_any_cost(const icn_problem *problem, const icn_device_desc *devi
 
 icn_status icn_copy_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                              icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   icn_loop loop = copy_loop(problem);
   int64_t count = icn_loop_elems(&loop);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "copy.cl", "copy_any");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   push_tensors(launch, count);
   icn_launch_loop(launch, &loop, 2);
   return ICN_OK;

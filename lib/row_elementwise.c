@@ -96,14 +96,14 @@ double icn_element_any_cost(const icn_problem *problem, const icn_device_desc *d
 
 icn_status icn_element_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   static const char *const kernels[] = {"unary_any", "binary_any", "affine_any"};
   icn_loop loop = element_loop(problem);
   const int64_t count = icn_loop_elems(&loop);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "elementwise.cl", kernels[input_count(problem->op) - 1]);
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   push_tensors(launch, problem);
   icn_launch_int(launch, count);
   icn_launch_loop(launch, &loop, 1 + input_count(problem->op));
@@ -153,7 +153,7 @@ double icn_element_run4_cost(const icn_problem *problem, const icn_device_desc *
 
 icn_status icn_element_run_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   static const char *const kernels[] = {"unary_run", "binary_run", "affine_run"};
   const icn_loop loop = element_loop(problem);
   const icn_loop outer = icn_loop_outer(&loop);
@@ -162,7 +162,7 @@ icn_status icn_element_run_emit(const icn_problem *problem, const icn_device_des
   if (run == 0 || rows == 0) return ICN_OK;
   const icn_run_cut cut = icn_run_cut_make(run, rows, config->value[0], config->value[1]);
   icn_launch *launch = icn_emit_launch(emit, "elementwise.cl", kernels[views - 2]);
-  icn_launch_runs(launch, &cut, run, rows);
+  icn_launch_runs(launch, device, &cut, run, rows);
   push_tensors(launch, problem);
   icn_launch_int(launch, run);
   icn_launch_int(launch, cut.chunk);

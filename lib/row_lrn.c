@@ -50,13 +50,13 @@ double icn_lrn_any_cost(const icn_problem *problem, const icn_device_desc *devic
 
 icn_status icn_lrn_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                             icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_loop loop = pixel_loop(problem);
   const int64_t count = icn_loop_elems(&loop) * channel_count(problem);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "lrn.cl", "lrn_any");
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, count);
@@ -110,13 +110,13 @@ double icn_lrn_run4_cost(const icn_problem *problem, const icn_device_desc *devi
 
 icn_status icn_lrn_run_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                             icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const icn_loop loop = pixel_loop(problem);
   const int64_t pixels = icn_loop_elems(&loop), channels = channel_count(problem);
   if (pixels == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "lrn.cl", "lrn_run");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 2, (size_t)icn_div_up(channels, config->value[1]), (size_t)pixels, 1, 0, 0, 0);
+  icn_launch_grid(launch, device, config->value[1] > GPU_VECTOR ? 1 : 64, false, icn_div_up(channels, config->value[1]), pixels, 1);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, config->value[1]);

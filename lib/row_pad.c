@@ -33,12 +33,12 @@ static void push_dims(icn_launch *launch, const int64_t *value, int rank, int64_
 
 icn_status icn_pad_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                             icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const int64_t count = icn_shape_elems(&problem->out.shape);
   const int rank = problem->out.shape.rank;
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pad.cl", "pad_any");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, count);

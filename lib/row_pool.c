@@ -65,12 +65,12 @@ double icn_pool_any_cost(const icn_problem *problem, const icn_device_desc *devi
 
 icn_status icn_pool_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                              icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const int64_t count = icn_shape_elems(&problem->out.shape);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pool.cl", "pool_any");
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, count);
@@ -123,13 +123,13 @@ double icn_pool_nhwc4_cost(const icn_problem *problem, const icn_device_desc *de
 
 icn_status icn_pool_nhwc_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                               icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const int64_t *out = problem->out.shape.dim;
   if (icn_shape_elems(&problem->out.shape) == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pool.cl", "pool_nhwc");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 3, (size_t)icn_div_up(out[1], config->value[1]), (size_t)icn_div_up(out[3], config->value[2]),
-                   (size_t)(out[0] * out[2]), 0, 0, 0);
+  icn_launch_grid(launch, device, config->value[1] > GPU_VECTOR ? 1 : 64, true, icn_div_up(out[1], config->value[1]),
+                  icn_div_up(out[3], config->value[2]), out[0] * out[2]);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, config->value[1]);

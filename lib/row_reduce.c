@@ -78,13 +78,13 @@ double icn_reduce_any_cost(const icn_problem *problem, const icn_device_desc *de
 
 icn_status icn_reduce_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const reduce_loops loops = loops_of(problem);
   const int64_t count = icn_loop_elems(&loops.kept);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "reduce.cl", "reduce_any");
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   push_tensors(launch);
   icn_launch_int(launch, count);
   push_loops(launch, problem, &loops.kept, &loops.reduced);
@@ -150,7 +150,7 @@ icn_status icn_reduce_inner_emit(const icn_problem *problem, const icn_device_de
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "reduce.cl", "reduce_inner");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 1, (size_t)count, 1, 1, 0, 0, 0);
+  icn_launch_range(launch, 1, (size_t)count, 1, 1, 1, 1, 1);
   push_tensors(launch);
   icn_launch_int(launch, count);
   push_loops(launch, problem, &loops.kept, &loops.reduced);
@@ -192,14 +192,14 @@ double icn_reduce_outer4_cost(const icn_problem *problem, const icn_device_desc 
 
 icn_status icn_reduce_outer_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                  icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const reduce_loops loops = loops_of(problem);
   const icn_loop kept = icn_loop_outer(&loops.kept);
   const int64_t run = loops.kept.dim[INNER], runs = icn_loop_elems(&kept);
   if (run == 0 || runs == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "reduce.cl", "reduce_outer");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 2, (size_t)icn_div_up(run, config->value[0]), (size_t)runs, 1, 0, 0, 0);
+  icn_launch_grid(launch, device, config->value[0] > GPU_VECTOR ? 1 : 64, false, icn_div_up(run, config->value[0]), runs, 1);
   push_tensors(launch);
   icn_launch_int(launch, run);
   push_loops(launch, problem, &kept, &loops.reduced);

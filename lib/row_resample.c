@@ -64,13 +64,13 @@ double icn_resample_any_cost(const icn_problem *problem, const icn_device_desc *
 
 icn_status icn_resample_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                  icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_loop loop = other_loop(problem);
   const int64_t count = icn_loop_elems(&loop) * size_of(problem);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "resample.cl", "resample_any");
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   push_tensors(launch);
   icn_launch_int(launch, count);
   push_axis(launch, problem, &loop);
@@ -119,13 +119,13 @@ double icn_resample_run4_cost(const icn_problem *problem, const icn_device_desc 
 
 icn_status icn_resample_run_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                  icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const icn_loop loop = other_loop(problem), outer = icn_loop_outer(&loop);
   const int64_t run = loop.dim[INNER], rows = icn_loop_elems(&outer) * size_of(problem);
   if (run == 0 || rows == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "resample.cl", "resample_run");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 2, (size_t)icn_div_up(run, config->value[1]), (size_t)rows, 1, 0, 0, 0);
+  icn_launch_grid(launch, device, config->value[1] > GPU_VECTOR ? 1 : 64, false, icn_div_up(run, config->value[1]), rows, 1);
   push_tensors(launch);
   icn_launch_int(launch, run);
   icn_launch_int(launch, config->value[1]);

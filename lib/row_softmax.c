@@ -28,10 +28,10 @@ static double softmax_cost(const icn_problem *problem, const icn_device_desc *de
   return icn_row_cost(problem, device, 60 * (double)icn_shape_elems(&problem->out.shape), on_cpu, on_gpu);
 }
 
-static void push_rows(icn_launch *launch, const icn_loop *loop) {
+static void push_rows(icn_launch *launch, const icn_loop *loop, bool with_count) {
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
-  if (launch->local[0] == 0) icn_launch_int(launch, icn_loop_elems(loop));
+  if (with_count) icn_launch_int(launch, icn_loop_elems(loop));
   icn_launch_loop(launch, loop, 2);
 }
 
@@ -56,13 +56,13 @@ double icn_softmax_any_cost(const icn_problem *problem, const icn_device_desc *d
 
 icn_status icn_softmax_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_loop loop = row_loop(problem);
   if (icn_loop_elems(&loop) == 0 || axis_elems(problem) == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "softmax.cl", "softmax_any");
   icn_launch_options(launch, "-D VW=1");
-  icn_launch_items(launch, icn_loop_elems(&loop));
-  push_rows(launch, &loop);
+  icn_launch_items(launch, device, icn_loop_elems(&loop));
+  push_rows(launch, &loop, true);
   push_axis(launch, problem);
   return ICN_OK;
 }
@@ -94,7 +94,7 @@ icn_status icn_softmax_group_emit(const icn_problem *problem, const icn_device_d
   icn_launch *launch = icn_emit_launch(emit, "softmax.cl", "softmax_group");
   icn_launch_options(launch, "-D VW=1 -D GROUP=%d", (int)items);
   icn_launch_range(launch, 1, (size_t)(rows * items), 1, 1, (size_t)items, 1, 1);
-  push_rows(launch, &loop);
+  push_rows(launch, &loop, false);
   push_axis(launch, problem);
   return ICN_OK;
 }
@@ -126,8 +126,8 @@ icn_status icn_softmax_run_emit(const icn_problem *problem, const icn_device_des
   if (rows == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "softmax.cl", "softmax_run");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
-  icn_launch_range(launch, 1, (size_t)rows, 1, 1, 0, 0, 0);
-  push_rows(launch, &loop);
+  icn_launch_range(launch, 1, (size_t)rows, 1, 1, 1, 1, 1);
+  push_rows(launch, &loop, true);
   icn_launch_int(launch, axis_elems(problem));
   icn_launch_int(launch, problem->params.function == ICN_FN_LOG);
   return ICN_OK;

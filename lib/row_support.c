@@ -4,6 +4,8 @@
 
 #include "cost.h"
 
+enum { GROUP_ITEMS = 64 };
+
 /* ------------------------------------------------------------ loops */
 
 static int64_t magnitude(int64_t value) { return value < 0 ? -value : value; }
@@ -124,9 +126,10 @@ icn_run_cut icn_run_cut_make(int64_t run, int64_t outer, int vector, int64_t ite
 
 /* ------------------------------------------------------------ launches */
 
-void icn_launch_runs(icn_launch *launch, const icn_run_cut *cut, int64_t run, int64_t outer) {
+void icn_launch_runs(icn_launch *launch, const icn_device_desc *device, const icn_run_cut *cut, int64_t run, int64_t outer) {
+  const bool short_pieces = cut->chunk * cut->rows <= cut->vector;
   icn_launch_options(launch, "-D VW=%d", cut->vector);
-  icn_launch_range(launch, 2, (size_t)icn_div_up(run, cut->chunk), (size_t)icn_div_up(outer, cut->rows), 1, 0, 0, 0);
+  icn_launch_grid(launch, device, short_pieces ? GROUP_ITEMS : 1, true, icn_div_up(run, cut->chunk), icn_div_up(outer, cut->rows), 1);
 }
 
 void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count) {
@@ -135,10 +138,25 @@ void icn_launch_loop(icn_launch *launch, const icn_loop *loop, int view_count) {
   for (int v = 0; v < view_count; v++) icn_launch_int8(launch, loop->stride[v]);
 }
 
-void icn_launch_items(icn_launch *launch, int64_t items) { icn_launch_range(launch, 1, (size_t)icn_round_up(items, 64), 1, 1, 0, 0, 0); }
+static int64_t group_limit(const icn_device_desc *device, int64_t wanted) {
+  int64_t limit = (int64_t)device->max_work_group;
+  for (int k = 0; k < 2; k++) limit = icn_min64(limit, (int64_t)device->max_work_item[k]);
+  int64_t items = 1;
+  while (items * 2 <= icn_min64(limit, wanted)) items *= 2;
+  return items;
+}
 
-void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2) {
-  icn_launch_range(launch, 3, (size_t)g0, (size_t)g1, (size_t)g2, 1, 1, 1);
+void icn_launch_items(icn_launch *launch, const icn_device_desc *device, int64_t items) {
+  const int64_t group = group_limit(device, GROUP_ITEMS);
+  icn_launch_range(launch, 1, (size_t)icn_round_up(items, group), 1, 1, (size_t)group, 1, 1);
+}
+
+void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t group, bool along_1, int64_t g0, int64_t g1, int64_t g2) {
+  const int64_t items = group_limit(device, group);
+  int64_t l0 = 1, l1 = 1;
+  while (l0 < items && l0 < g0) l0 *= 2;
+  while (along_1 && l0 * l1 < items && l1 < g1) l1 *= 2;
+  icn_launch_range(launch, 3, (size_t)icn_round_up(g0, l0), (size_t)icn_round_up(g1, l1), (size_t)g2, (size_t)l0, (size_t)l1, 1);
 }
 
 /* ------------------------------------------------------------ devices */

@@ -33,17 +33,20 @@ typedef struct icn_run_cut {
 } icn_run_cut;
 /* About `item_elems` elements an item, chunk a multiple of `vector`. */
 icn_run_cut icn_run_cut_make(int64_t run, int64_t outer, int vector, int64_t item_elems);
-/* Sets options (-D VW) and range, nothing else. */
-void icn_launch_runs(icn_launch *launch, const icn_run_cut *cut, int64_t run, int64_t outer);
+/* Sets options (-D VW) and range, nothing else. Groups of one item where a piece is long (kernels for CPU devices), else of 64. */
+void icn_launch_runs(icn_launch *launch, const icn_device_desc *device, const icn_run_cut *cut, int64_t run, int64_t outer);
 /* True when the innermost dim is contiguous in view 0, contiguous or repeated in the others, and at least `least` long. */
 bool icn_loop_has_runs(const icn_loop *loop, int view_count, int64_t least, icn_reason *why_not);
 
 static inline int64_t icn_round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-/* One-dimensional range of at least `items` work-items, rounded up to a multiple of 64; the runtime chooses the work-group. */
-void icn_launch_items(icn_launch *launch, int64_t items);
-/* Work-groups of exactly one item, as kernels for CPU devices want them. */
-void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2);
+/* Ranges come with a work-group size: left to the runtime, PoCL takes another one for each range and compiles the kernel again for it.
+ *
+ * One-dimensional, at least `items` work-items in groups of 64 (of the largest size, where the device has less). */
+void icn_launch_items(icn_launch *launch, const icn_device_desc *device, int64_t items);
+/* Three-dimensional, groups of `group` items or less: 1 for kernels that are written for CPU devices, else 64. Groups lie along dim 0 and,
+ * if `along_1` is set, along dim 1; these ranges are rounded up, so the kernel must check its position there. */
+void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t group, bool along_1, int64_t g0, int64_t g1, int64_t g2);
 
 /* Vector width for rows that are written for CPU devices: 4, 8 or 16. */
 int icn_cpu_vector(const icn_device_desc *device);
