@@ -19,14 +19,14 @@ double icn_conv_direct_cost(const icn_problem *problem, const icn_device_desc *d
 
 icn_status icn_conv_direct_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   const icn_view *in = problem->in;
   const bool bias = icn_problem_has(problem, ICN_CONV_BIAS), scale = icn_problem_has(problem, ICN_CONV_SCALE);
   const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL);
   icn_launch *launch = icn_emit_launch(emit, "conv_direct.cl", "conv_direct");
-  icn_launch_items(launch, s.pixels * s.k);
+  icn_launch_items(launch, device, s.pixels * s.k);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_WEIGHT);
   icn_launch_optional(launch, problem, ICN_CONV_BIAS);

@@ -16,11 +16,11 @@ double icn_conv_transpose_cost(const icn_problem *problem, const icn_device_desc
 
 icn_status icn_conv_transpose_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                    icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   icn_launch *launch = icn_emit_launch(emit, "conv_transpose.cl", "conv_transpose");
-  icn_launch_items(launch, s.pixels * s.k);
+  icn_launch_items(launch, device, s.pixels * s.k);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_WEIGHT);
   icn_launch_optional(launch, problem, ICN_CONV_BIAS);

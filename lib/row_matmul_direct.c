@@ -36,11 +36,11 @@ static void push_strides(icn_launch *launch, const icn_view *view, int64_t inner
 
 icn_status icn_matmul_direct_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                   icn_error *error) {
-  (void)device, (void)config, (void)error;
+  (void)config, (void)error;
   const icn_matmul_sizes s = icn_matmul_inner(problem);
   const int64_t count = icn_shape_elems(&problem->out.shape);
   icn_launch *launch = icn_emit_launch(emit, "matmul_direct.cl", "matmul_direct");
-  icn_launch_items(launch, count);
+  icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 1);
   icn_launch_optional(launch, problem, 2);

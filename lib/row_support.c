@@ -151,6 +151,10 @@ void icn_launch_items(icn_launch *launch, const icn_device_desc *device, int64_t
   icn_launch_range(launch, 1, (size_t)icn_round_up(items, group), 1, 1, (size_t)group, 1, 1);
 }
 
+void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2) {
+  icn_launch_range(launch, 3, (size_t)g0, (size_t)g1, (size_t)g2, 1, 1, 1);
+}
+
 void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t group, bool along_1, int64_t g0, int64_t g1, int64_t g2) {
   const int64_t items = group_limit(device, group);
   int64_t l0 = 1, l1 = 1;

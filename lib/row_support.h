@@ -44,6 +44,8 @@ static inline int64_t icn_round_up(int64_t value, int64_t multiple) { return (va
  *
  * One-dimensional, at least `items` work-items in groups of 64 (of the largest size, where the device has less). */
 void icn_launch_items(icn_launch *launch, const icn_device_desc *device, int64_t items);
+/* Groups of exactly one item, as kernels for CPU devices want them. */
+void icn_launch_single_items(icn_launch *launch, int64_t g0, int64_t g1, int64_t g2);
 /* Three-dimensional, groups of `group` items or less: 1 for kernels that are written for CPU devices, else 64. Groups lie along dim 0 and,
  * if `along_1` is set, along dim 1; these ranges are rounded up, so the kernel must check its position there. */
 void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t group, bool along_1, int64_t g0, int64_t g1, int64_t g2);

@@ -70,6 +70,19 @@ static void includes_are_embedded(void **state) {
   }
 }
 
+/* The first row of each operation is the one that applies everywhere. */
+static void every_operation_has_a_universal_row(void **state) {
+  (void)state;
+  for (icn_op op = ICN_OP_CONV; op <= ICN_OP_COPY; op++) {
+    const row_line *first = NULL;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && first == NULL; i++)
+      if (lines[i].op == op) first = &lines[i];
+    if (first == NULL) fail_msg("operation number %d has no kernel row", (int)op);
+    assert_non_null(first);
+    if (first->target != ICN_TARGET_ANY) fail_msg("the first row of %s is not universal", first->name);
+  }
+}
+
 static void common_check_declines_what_no_row_can_do(void **state) {
   (void)state;
   icn_problem problem;
@@ -123,6 +136,7 @@ int main(void) {
       cmocka_unit_test(rows_are_complete),
       cmocka_unit_test(files_are_embedded),
       cmocka_unit_test(includes_are_embedded),
+      cmocka_unit_test(every_operation_has_a_universal_row),
       cmocka_unit_test(common_check_declines_what_no_row_can_do),
       cmocka_unit_test(launches_hold_what_was_pushed),
   };
