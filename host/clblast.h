@@ -18,6 +18,8 @@ void icn_clblast_open(icn_context *context);
 void icn_clblast_close(icn_context *context);
 /* True when the context can make CLBlast calls. */
 bool icn_clblast_usable(const icn_context *context);
+/* Adds "icn_clblast" to a description's extensions where CLBlast can be called: rows look for it there. */
+void icn_clblast_mark(const icn_context *context, icn_device_desc *desc);
 
 /* Reads the launch's arguments. Fails: ICN_UNSUPPORTED without CLBlast, ICN_ARGUMENT (an operand is missing). */
 icn_status icn_clblast_bind(const icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],

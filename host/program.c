@@ -16,7 +16,9 @@ struct icn_program {
   bool unsaved; /* compiled here, not in the cache yet */
 };
 
-enum { OPTIONS_BYTES = ICN_OPTIONS_BYTES + sizeof ICN_PROGRAM_BASE_OPTIONS + 1 };
+void icn_program_options(const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]) {
+  snprintf(options, ICN_PROGRAM_OPTIONS_BYTES, "-cl-std=CL1.2%s%s", row_options[0] == '\0' ? "" : " ", row_options);
+}
 
 /* --------------------------------------------------------------- build log */
 
@@ -122,11 +124,11 @@ done:
 static icn_status build(icn_share *share, icn_program *entry, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_context *context = share->context;
-  char options[OPTIONS_BYTES];
+  char options[ICN_PROGRAM_OPTIONS_BYTES];
   icn_text source;
   icn_text_init(&source, &context->allocator);
   ICN_TRY(icn_source_text(context->kernel_dir, entry->file, &source, error));
-  snprintf(options, sizeof options, "%s%s%s", ICN_PROGRAM_BASE_OPTIONS, entry->options[0] == '\0' ? "" : " ", entry->options);
+  icn_program_options(entry->options, options);
   entry->key = icn_cache_key_of(&share->desc, source.data, source.length, options);
   if (!build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
 done:

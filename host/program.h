@@ -2,6 +2,7 @@
 #ifndef ICN_HOST_PROGRAM_H
 #define ICN_HOST_PROGRAM_H
 
+#include "kernel.h"
 #include "share.h"
 
 /* A NEW kernel object of `kernel` in `file` built with `options`. `subject` names the layer in messages.
@@ -9,7 +10,9 @@
 icn_status icn_program_kernel(icn_share *share, const char *file, const char *options, const char *kernel, const char *subject,
                               cl_kernel *result, icn_error *error);
 void icn_programs_destroy(icn_share *share);
-/* What stands before every row's own options. */
-#define ICN_PROGRAM_BASE_OPTIONS "-cl-std=CL1.2"
+
+/* The complete build options: OpenCL C 1.2, then the row's own. */
+enum { ICN_PROGRAM_OPTIONS_BYTES = ICN_OPTIONS_BYTES + 32 };
+void icn_program_options(const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]);
 
 #endif

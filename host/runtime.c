@@ -104,6 +104,14 @@ done:
   return status;
 }
 
+icn_status icn_runtime_flush(icn_runtime *runtime, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  ICN_CL(cl->clFlush(runtime->queue));
+done:
+  return status;
+}
+
 /* ----------------------------------------------------------------- buffers */
 
 icn_status icn_buffer_create(icn_runtime *runtime, uint64_t bytes, const void *initial, icn_buffer **result, icn_error *error) {
@@ -144,25 +152,43 @@ static icn_status check_range(const icn_buffer *buffer, uint64_t offset, uint64_
                        (unsigned long long)offset, (unsigned long long)buffer->bytes);
 }
 
-icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,
-                            icn_error *error) {
+static icn_status enqueue_write(icn_runtime *runtime, icn_buffer *buffer, cl_bool blocking, uint64_t offset, uint64_t bytes,
+                                const void *data, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
-  ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
+  ICN_TRY(check_range(buffer, offset, bytes, error));
   if (bytes == 0) goto done;
-  ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+  ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, blocking, (size_t)offset, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
 }
 
-icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, void *data, icn_error *error) {
+static icn_status enqueue_read(icn_runtime *runtime, icn_buffer *buffer, cl_bool blocking, uint64_t offset, uint64_t bytes, void *data,
+                               icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
-  ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
+  ICN_TRY(check_range(buffer, offset, bytes, error));
   if (bytes == 0) goto done;
-  ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+  ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, blocking, (size_t)offset, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
+}
+
+icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,
+                            icn_error *error) {
+  return enqueue_write(runtime, buffer, CL_TRUE, offset_bytes, bytes, data, error);
+}
+
+icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, void *data, icn_error *error) {
+  return enqueue_read(runtime, buffer, CL_TRUE, offset_bytes, bytes, data, error);
+}
+
+icn_status icn_buffer_enqueue_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, const void *data, icn_error *error) {
+  return enqueue_write(runtime, buffer, CL_FALSE, 0, bytes, data, error);
+}
+
+icn_status icn_buffer_enqueue_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, void *data, icn_error *error) {
+  return enqueue_read(runtime, buffer, CL_FALSE, 0, bytes, data, error);
 }
 
 /* ---------------------------------------------------------- bound launches */

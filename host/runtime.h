@@ -26,6 +26,9 @@ void icn_buffer_destroy(icn_buffer *buffer);
 icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,
                             icn_error *error);
 icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, void *data, icn_error *error);
+/* From the buffer's start, without waiting: `data` must stay until icn_runtime_finish. */
+icn_status icn_buffer_enqueue_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, const void *data, icn_error *error);
+icn_status icn_buffer_enqueue_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, void *data, icn_error *error);
 
 /* Builds (or finds) the program, makes a kernel, checks its work-group limit, sets every argument. operands[k] / offsets[k] (elements, the
  * view's offset included) for the ICN_OPERAND_* that the launch uses. `name` is the layer's, for messages. */
@@ -33,6 +36,7 @@ icn_status icn_bound_create(icn_runtime *runtime, const icn_launch *launch, icn_
                             const int64_t offsets[ICN_OPERAND_COUNT], const char *name, icn_bound **bound, icn_error *error);
 void icn_bound_destroy(icn_bound *bound);
 icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *error);
+icn_status icn_runtime_flush(icn_runtime *runtime, icn_error *error);
 icn_status icn_runtime_finish(icn_runtime *runtime, icn_error *error);
 /* Device seconds of the bound launch's last run (profile; after finish), 0 otherwise. */
 double icn_bound_seconds(icn_runtime *runtime, icn_bound *bound);

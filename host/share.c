@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "clblast.h"
 #include "clcall.h"
 #include "program.h"
 
@@ -89,6 +90,7 @@ static icn_status share_create(const icn_context *context, const icn_device *dev
   if (cores != 0 && cores != device->desc.compute_units) {
     ICN_TRY(make_sub_device(share, error));
     ICN_TRY(icn_device_describe(share->cl, share->id, &share->desc, error));
+    icn_clblast_mark(context, &share->desc);
   }
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
   share->cl_context = share->cl->clCreateContext(properties, 1, &share->id, NULL, NULL, &code);
@@ -129,14 +131,16 @@ done:
   return status;
 }
 
-icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_device_id id, const icn_device *device, icn_share **result,
-                          icn_error *error) {
+icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_device_id id, icn_share **result, icn_error *error) {
   icn_status status = ICN_OK;
   icn_share *share = NULL;
   *result = NULL;
-  ICN_TRY(share_allocate(context, device, &share, error));
+  ICN_TRY(share_allocate(context, NULL, &share, error));
+  share->device = &share->wrapped;
   share->id = id;
   ICN_TRY(icn_device_describe(share->cl, id, &share->desc, error));
+  icn_clblast_mark(context, &share->desc);
+  share->wrapped = (icn_device){.index = -1, .id = id, .desc = share->desc};
   ICN_CL(share->cl->clRetainContext(wrapped));
   share->cl_context = wrapped;
   *result = share;

@@ -11,6 +11,7 @@ struct icn_share {
   const icn_context *context;
   const icn_cl *cl;
   const icn_device *device;
+  icn_device wrapped; /* what `device` points at for a device that the caller brought */
   cl_device_id id;    /* the device's, or the sub-device's */
   bool is_sub_device; /* id is released with the share */
   cl_context cl_context;
@@ -27,8 +28,7 @@ struct icn_share {
  * ICN_UNSUPPORTED (the device cannot be divided), ICN_NO_DEVICE (the reference device), ICN_DEVICE, ICN_NO_MEMORY. */
 icn_status icn_share_acquire(const icn_context *context, const icn_device *device, uint32_t cores, icn_share **share, icn_error *error);
 /* The same around a cl_context and device of the caller's own (retained here); never found by others. */
-icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_device_id id, const icn_device *device, icn_share **share,
-                          icn_error *error);
+icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_device_id id, icn_share **share, icn_error *error);
 icn_share *icn_share_retain(icn_share *share);
 void icn_share_release(icn_share *share);
 

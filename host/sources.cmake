@@ -1,5 +1,6 @@
 # One file a line.
 set(ICN_HOST_SOURCES
+  host/image_api.c
   host/cache.c
   host/clblast.c
   host/clcall.c
@@ -10,6 +11,7 @@ set(ICN_HOST_SOURCES
   host/runtime.c
   host/share.c
   host/source_text.c
+  host/measure.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

@@ -12,6 +12,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_transpose.cl
   kernels/depthwise.cl
   kernels/matmul_direct.cl
+  kernels/matmul_gpu.cl
   kernels/matmul_tile.cl
   kernels/tile.clh
   kernels/pool.cl
@@ -20,4 +21,5 @@ set(ICN_KERNEL_FILES
   kernels/lrn.cl
   kernels/resample.cl
   kernels/pad.cl
+  kernels/measure.cl
 )

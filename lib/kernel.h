@@ -32,7 +32,9 @@ typedef struct icn_arg {
 
 typedef enum icn_launch_kind {
   ICN_LAUNCH_KERNEL = 0,
-  ICN_LAUNCH_CLBLAST_GEMM /* args: TENSOR a, TENSOR b, TENSOR c, INT transpose_a, transpose_b, m, n, k, lda, ldb, ldc, FLOAT alpha, beta */
+  /* CLBlastSgemm, row-major. args: TENSOR a, TENSOR b, TENSOR c, INT transpose_a, transpose_b, m, n, k, lda, ldb, ldc, FLOAT alpha, beta.
+   * Only where the device's extensions name "icn_clblast" (the host adds it where it can call CLBlast). */
+  ICN_LAUNCH_CLBLAST_GEMM
 } icn_launch_kind;
 
 enum { ICN_MAX_ARGS = 40, ICN_MAX_LAUNCHES = 4, ICN_MAX_SCRATCH = 2, ICN_OPTIONS_BYTES = 192 };

@@ -9,7 +9,7 @@
 #include "row_support.h"
 #include "rows.h"
 
-enum { MR = 0, NV = 1, VW = 2 };
+enum { MR = 0, NV = 1, VW = 2, TALLEST_TILE = 14 };
 
 /* Few rows are bound by reading b: one tile takes them all and a wide panel streams. */
 static void choose_tile(const icn_device_desc *device, int64_t rows, icn_config *config) {
@@ -39,7 +39,7 @@ bool icn_matmul_packed_applies(const icn_problem *problem, const icn_device_desc
   if (!icn_matmul_packable(problem, why_not)) return false;
   icn_matmul_sizes s;
   icn_matmul_collapse(problem, &s, NULL);
-  enum { WIDEST_PANEL = 64, TALLEST_TILE = 14 };
+  enum { WIDEST_PANEL = 64 };
   int64_t packed;
   if (!icn_mul_ok(s.k + 1, s.n + WIDEST_PANEL, &packed) || packed > INT32_MAX || s.m > INT32_MAX - TALLEST_TILE)
     return icn_decline(why_not, "the packed second input does not fit 31 bits");
@@ -105,6 +105,7 @@ bool icn_matmul_tile_applies(const icn_problem *problem, const icn_device_desc *
   if (!icn_matmul_collapse(problem, &s, why_not)) return false;
   if (s.n > 1 && s.b_n != 1) return icn_decline(why_not, "the second input has no adjacent columns");
   if (s.n > 1 && s.y_n != 1) return icn_decline(why_not, "the output has no adjacent columns");
+  if (s.m > INT32_MAX - TALLEST_TILE) return icn_decline(why_not, "%lld rows do not fit 31 bits", (long long)s.m);
   return true;
 }
 

@@ -56,6 +56,13 @@ set(ICN_LIB_SOURCES
   lib/onnx_tensor.c
   lib/onnx_node.c
   lib/onnx_parse.c
+  lib/passes.c
+  lib/pass_support.c
+  lib/pass_identity.c
+  lib/pass_affine.c
+  lib/pass_fuse.c
+  lib/row_gpu_tile.c
+  lib/row_matmul_gpu.c
   lib/import.c
   lib/import_conv.c
   lib/import_constant.c

@@ -1,0 +1,270 @@
+/* A plan on an OpenCL device: uploads, bound launches, runs, reading values back. */
+
+#include <string.h>
+
+#include "executor.h"
+#include "passes.h"
+
+/* ----------------------------------------------------------------- weights */
+
+/* RESAMPLE reads its index (input 1) as int32; everything else reads floats. */
+static bool is_resample_index(const icn_graph *graph, int value) {
+  for (size_t i = 0; i < graph->node_count; i++) {
+    const icn_node *node = &graph->nodes[i];
+    if (node->op == ICN_OP_RESAMPLE && node->input_count > 1 && node->inputs[1] == value) return true;
+  }
+  return false;
+}
+
+static void fill_constant(const icn_graph *graph, int value, void *data) {
+  const icn_value *constant = &graph->values[value];
+  const int64_t elems = icn_shape_elems(&constant->shape);
+  if (is_resample_index(graph, value)) {
+    for (int64_t i = 0; i < elems; i++) ((int32_t *)data)[i] = (int32_t)icn_const_i64(constant, i);
+  } else {
+    for (int64_t i = 0; i < elems; i++) ((float *)data)[i] = icn_const_f32(constant, i);
+  }
+}
+
+/* What layer `index` needs, as its row packs it. */
+static void fill_packed(const icn_executor *executor, int index, float *packed) {
+  const icn_plan_layer *layer = &executor->plan.layers[index];
+  const icn_node *node = &executor->graph.nodes[layer->node];
+  const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
+  for (int i = 0; i < node->input_count && i < ICN_MAX_INPUTS; i++) {
+    if (icn_problem_is_constant(&layer->problem, i)) constants[i] = &executor->graph.values[node->inputs[i]];
+  }
+  layer->choice.row->pack(&layer->problem, &layer->choice.config, constants, packed);
+}
+
+static icn_status upload(icn_executor *executor, size_t index, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_plan_buffer *wanted = &executor->plan.buffers[index];
+  const icn_allocator *allocator = &executor->context->allocator;
+  void *data = icn_allocate_array(allocator, 1, (size_t)wanted->bytes); /* cleared: rows leave their padding to us */
+  if (data == NULL) return icn_error_memory(error, (size_t)wanted->bytes, "packing weights");
+  if (wanted->kind == ICN_BUFFER_CONSTANT) fill_constant(&executor->graph, wanted->value, data);
+  if (wanted->kind == ICN_BUFFER_PACKED) fill_packed(executor, wanted->index, data);
+  ICN_TRY(icn_weight_acquire(executor->model, executor->runtime, data, wanted->bytes, &executor->weights[index], error));
+  executor->buffers[index] = icn_weight_buffer(executor->weights[index]);
+  executor->memory.weight_bytes += wanted->bytes;
+done:
+  icn_release(allocator, data);
+  return status;
+}
+
+static icn_status create_buffers(icn_executor *executor, icn_error *error) {
+  icn_status status = ICN_OK;
+  for (size_t i = 0; i < executor->plan.buffer_count; i++) {
+    const icn_plan_buffer *wanted = &executor->plan.buffers[i];
+    switch (wanted->kind) {
+      case ICN_BUFFER_CONSTANT:
+      case ICN_BUFFER_PACKED:
+      case ICN_BUFFER_ZEROS:
+        ICN_TRY(upload(executor, i, error));
+        continue;
+      case ICN_BUFFER_ARENA:
+        executor->memory.arena_bytes += wanted->bytes;
+        break;
+      case ICN_BUFFER_INPUT:
+        executor->input_buffers[wanted->index] = (int)i;
+        executor->memory.input_bytes += wanted->bytes;
+        break;
+      case ICN_BUFFER_OUTPUT:
+        executor->output_buffers[wanted->index] = (int)i;
+        executor->memory.output_bytes += wanted->bytes;
+        break;
+    }
+    ICN_TRY(icn_buffer_create(executor->runtime, wanted->bytes, NULL, &executor->buffers[i], error));
+  }
+done:
+  return status;
+}
+
+/* ---------------------------------------------------------------- launches */
+
+static int64_t view_offset(const icn_problem *problem, int operand) {
+  if (operand < ICN_MAX_INPUTS) return problem->in[operand].offset;
+  return operand == ICN_OPERAND_OUT ? problem->out.offset : 0;
+}
+
+static icn_status bind_step(icn_executor *executor, size_t index, icn_error *error) {
+  const icn_plan_step *step = &executor->plan.steps[index];
+  const icn_plan_layer *layer = &executor->plan.layers[step->layer];
+  icn_buffer *operands[ICN_OPERAND_COUNT] = {NULL};
+  int64_t offsets[ICN_OPERAND_COUNT] = {0};
+  for (int k = 0; k < ICN_OPERAND_COUNT; k++) {
+    if (layer->place[k].buffer < 0) continue;
+    operands[k] = executor->buffers[layer->place[k].buffer];
+    offsets[k] = layer->place[k].offset + view_offset(&layer->problem, k);
+  }
+  return icn_bound_create(executor->runtime, &layer->emit.launch[step->launch], operands, offsets, layer->name, &executor->bounds[index],
+                          error);
+}
+
+static icn_status fill_layers(icn_executor *executor, icn_error *error) {
+  const icn_plan *plan = &executor->plan;
+  executor->layers = icn_arena_array(&executor->arena, plan->layer_count, sizeof *executor->layers);
+  if (executor->layers == NULL) return icn_error_memory(error, plan->layer_count * sizeof *executor->layers, "the layers' properties");
+  for (size_t i = 0; i < plan->layer_count; i++) {
+    const icn_plan_layer *layer = &plan->layers[i];
+    char key[ICN_KEY_BYTES];
+    (void)icn_problem_key(&layer->problem, key);
+    executor->layers[i] = (icn_layer_info){.name = layer->name,
+                                           .problem = icn_arena_text(&executor->arena, key, strlen(key)),
+                                           .row = layer->choice.row->name,
+                                           .flop = icn_problem_flop(&layer->problem),
+                                           .bytes = icn_problem_bytes(&layer->problem)};
+    if (executor->layers[i].problem == NULL) return icn_error_memory(error, strlen(key) + 1, "the layers' properties");
+  }
+  executor->layer_count = plan->layer_count;
+  return ICN_OK;
+}
+
+static icn_status fill_values(icn_executor *executor, icn_error *error) {
+  const icn_plan *plan = &executor->plan;
+  executor->values = icn_arena_array(&executor->arena, plan->value_count, sizeof *executor->values);
+  if (executor->values == NULL) return icn_error_memory(error, plan->value_count * sizeof *executor->values, "the list of values");
+  for (size_t i = 0; i < plan->value_count; i++) {
+    const icn_plan_value *value = &plan->values[i];
+    if (!value->materialised || value->place.buffer < 0 || executor->graph.values[value->value].data != NULL) continue;
+    executor->values[executor->value_count++] = (icn_exec_value){icn_exec_value_info(&executor->graph, value->value), (int)i};
+  }
+  return ICN_OK;
+}
+
+/* ----------------------------------------------------------------- prepare */
+
+static icn_status allocate_tables(icn_executor *executor, icn_error *error) {
+  const icn_plan *plan = &executor->plan;
+  icn_arena *arena = &executor->arena;
+  executor->buffers = icn_arena_array(arena, plan->buffer_count, sizeof *executor->buffers);
+  executor->weights = icn_arena_array(arena, plan->buffer_count, sizeof *executor->weights);
+  executor->bounds = icn_arena_array(arena, plan->step_count, sizeof *executor->bounds);
+  executor->input_buffers = icn_arena_array(arena, executor->graph.input_count, sizeof(int));
+  executor->output_buffers = icn_arena_array(arena, executor->graph.output_count, sizeof(int));
+  if (executor->buffers == NULL || executor->weights == NULL || executor->bounds == NULL || executor->input_buffers == NULL ||
+      executor->output_buffers == NULL) {
+    return icn_error_memory(error, (2 * plan->buffer_count + plan->step_count) * sizeof(void *), "the executor's tables");
+  }
+  for (size_t i = 0; i < executor->graph.input_count; i++) executor->input_buffers[i] = -1;
+  for (size_t i = 0; i < executor->graph.output_count; i++) executor->output_buffers[i] = -1;
+  return ICN_OK;
+}
+
+icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_plan_request request = {
+      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .keep_values = executor->keep_values, .why = false};
+  ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
+  ICN_TRY(icn_plan_make(&executor->graph, icn_runtime_desc(executor->runtime), &request, &executor->plan, error));
+  ICN_TRY(allocate_tables(executor, error));
+  ICN_TRY(create_buffers(executor, error));
+  for (size_t i = 0; i < executor->plan.step_count; i++) ICN_TRY(bind_step(executor, i, error));
+  ICN_TRY(fill_layers(executor, error));
+  ICN_TRY(fill_values(executor, error));
+  ICN_TRY(icn_runtime_finish(executor->runtime, error));
+done:
+  return status;
+}
+
+void icn_exec_device_fini(icn_executor *executor) {
+  if (executor->runtime == NULL) return;
+  (void)icn_runtime_finish(executor->runtime, NULL);
+  for (size_t i = 0; executor->bounds != NULL && i < executor->plan.step_count; i++) icn_bound_destroy(executor->bounds[i]);
+  for (size_t i = 0; executor->buffers != NULL && executor->weights != NULL && i < executor->plan.buffer_count; i++) {
+    if (executor->weights[i] != NULL) {
+      icn_weight_release(executor->model, executor->weights[i]);
+    } else {
+      icn_buffer_destroy(executor->buffers[i]);
+    }
+  }
+  icn_runtime_destroy(executor->runtime);
+  executor->runtime = NULL;
+}
+
+/* --------------------------------------------------------------------- run */
+
+static uint64_t info_bytes(const icn_tensor_info *info) {
+  uint64_t elems = 1;
+  for (int k = 0; k < info->rank; k++) elems *= (uint64_t)info->dim[k];
+  return elems * sizeof(float);
+}
+
+icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error) {
+  icn_status status = ICN_OK;
+  for (size_t i = 0; i < executor->plan.step_count; i++) ICN_TRY(icn_bound_enqueue(executor->runtime, executor->bounds[i], error));
+done:
+  return status;
+}
+
+static icn_status enqueue_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_runtime *runtime = executor->runtime;
+  for (size_t i = 0; i < executor->graph.input_count; i++) {
+    const int buffer = executor->input_buffers[i];
+    if (buffer < 0) continue; /* nothing reads it */
+    ICN_TRY(icn_buffer_enqueue_write(runtime, executor->buffers[buffer], info_bytes(&executor->inputs[i]), inputs[i], error));
+  }
+  ICN_TRY(icn_exec_device_enqueue(executor, error));
+  for (size_t i = 0; i < executor->graph.output_count; i++) {
+    const int buffer = executor->output_buffers[i];
+    if (outputs[i] == NULL) continue;
+    ICN_REQUIRE(buffer >= 0, ICN_UNSUPPORTED, "the plan does not write output '%s'", executor->outputs[i].name);
+    ICN_TRY(icn_buffer_enqueue_read(runtime, executor->buffers[buffer], info_bytes(&executor->outputs[i]), outputs[i], error));
+  }
+  ICN_TRY(icn_runtime_flush(runtime, error));
+done:
+  return status;
+}
+
+/* Nothing of the caller's memory is in use when it fails. */
+icn_status icn_exec_device_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
+  icn_status status = enqueue_run(executor, inputs, outputs, error);
+  if (status != ICN_OK) (void)icn_runtime_finish(executor->runtime, NULL);
+  return status;
+}
+
+icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error) {
+  icn_status status = icn_runtime_finish(executor->runtime, error);
+  if (status != ICN_OK || !executor->profile) return status;
+  for (size_t i = 0; i < executor->layer_count; i++) executor->layers[i].seconds = 0;
+  for (size_t i = 0; i < executor->plan.step_count; i++) {
+    executor->layers[executor->plan.steps[i].layer].seconds += icn_bound_seconds(executor->runtime, executor->bounds[i]);
+  }
+  return ICN_OK;
+}
+
+/* ------------------------------------------------------------------ values */
+
+/* Elements of `view` (its offset included) in base[] as dense data in the model's order. */
+static void gather(const icn_view *view, const float *base, float *data) {
+  const int rank = view->shape.rank;
+  const int64_t elems = icn_shape_elems(&view->shape);
+  int64_t index[ICN_MAX_RANK] = {0}, at = view->offset;
+  for (int64_t i = 0; i < elems; i++) {
+    data[i] = base[at];
+    for (int k = rank - 1; k >= 0; k--) {
+      at += view->stride[k];
+      if (++index[k] < view->shape.dim[k]) break;
+      at -= view->stride[k] * view->shape.dim[k];
+      index[k] = 0;
+    }
+  }
+}
+
+icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_plan_value *source = &executor->plan.values[value->source];
+  const icn_allocator *allocator = &executor->context->allocator;
+  const uint64_t bytes = (uint64_t)icn_view_extent(&source->view) * sizeof(float);
+  if (bytes == 0) return ICN_OK;
+  float *stored = icn_allocate(allocator, (size_t)bytes);
+  if (stored == NULL) return icn_error_memory(error, (size_t)bytes, "a value read from the device");
+  ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[source->place.buffer], (uint64_t)source->place.offset * sizeof(float), bytes,
+                          stored, error));
+  gather(&source->view, stored, data);
+done:
+  icn_release(allocator, stored);
+  return status;
+}

@@ -1,0 +1,72 @@
+/* What an executor holds. exec_device.c runs a plan through OpenCL, exec_reference.c the graph through the plain C reference. */
+#ifndef ICN_HOST_EXECUTOR_H
+#define ICN_HOST_EXECUTOR_H
+
+#include "model.h"
+#include "plan.h"
+#include "runtime_cl.h"
+
+/* A value that can be read after a run. */
+typedef struct icn_exec_value {
+  icn_tensor_info info;
+  int source; /* position in plan.values; reference: graph value */
+} icn_exec_value;
+
+struct icn_executor {
+  icn_context *context;
+  icn_model *model;
+  const icn_device *device;
+  bool keep_values, profile;
+  icn_arena arena; /* infos */
+  icn_graph graph;
+  icn_tensor_info *inputs, *outputs;
+  icn_layer_info *layers;
+  size_t layer_count;
+  icn_exec_value *values;
+  size_t value_count;
+  icn_memory_info memory;
+  icn_run *active; /* submitted, not waited for */
+  bool has_run;    /* a run has finished: values can be read */
+
+  icn_runtime *runtime; /* NULL: the reference */
+  icn_plan plan;
+  icn_buffer **buffers;                /* plan.buffer_count; own ones and, borrowed, those of `weights` */
+  icn_weight **weights;                /* plan.buffer_count, NULL for own buffers */
+  icn_bound **bounds;                  /* plan.step_count */
+  int *input_buffers, *output_buffers; /* for each graph input / output its plan buffer, -1: none */
+
+  icn_arena reference_arena; /* the last run's values */
+  const float **reference_values;
+  double reference_clock; /* when the last node ended */
+};
+
+struct icn_run {
+  icn_executor *executor;
+  icn_status status;
+  icn_error error;
+};
+
+/* The executor's common parts around `runtime` (taken, also on failure; NULL: made for options->device). */
+icn_status icn_executor_create_on(icn_model *model, const icn_executor_options *options, const icn_device *device, icn_runtime *runtime,
+                                  icn_executor **executor, icn_error *error);
+
+icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error);
+void icn_exec_device_fini(icn_executor *executor);
+icn_status icn_exec_device_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
+icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error);
+icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error);
+/* Enqueues every step of the plan. */
+icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error);
+
+icn_status icn_exec_reference_prepare(icn_executor *executor, icn_error *error);
+icn_status icn_exec_reference_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
+icn_status icn_exec_reference_read(const icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error);
+
+/* A graph value's name and shape. */
+icn_tensor_info icn_exec_value_info(const icn_graph *graph, int value);
+
+/* The options' lists hold only names that exist. Fails: ICN_ARGUMENT (the known names are listed). */
+icn_status icn_check_pass_names(const char *list, icn_error *error);
+icn_status icn_check_row_names(const char *list, icn_error *error);
+
+#endif

@@ -1,0 +1,54 @@
+/* The public image functions that need a context or a file. */
+#include <string.h>
+
+#include "context.h"
+#include "image.h"
+#include "os.h"
+
+static icn_status check_arguments(const icn_context *context, const void *source, icn_image **image, icn_error *error) {
+  if (image != NULL) *image = NULL;
+  icn_error_clear(error);
+  if (context != NULL && source != NULL && image != NULL) return ICN_OK;
+  return icn_error_set(error, ICN_ARGUMENT,
+                       "loading an image needs a context, the image and a place for the result, and one of them is NULL");
+}
+
+icn_status icn_image_load(const icn_context *context, const char *path, icn_image **image, icn_error *error) {
+  icn_mapping mapping = {0};
+  icn_status status = check_arguments(context, path, image, error);
+  if (status != ICN_OK) return status;
+  status = icn_os_map(path, &mapping, error);
+  if (status != ICN_OK) return status;
+  if (mapping.bytes > SIZE_MAX)
+    status = icn_error_set(error, ICN_UNSUPPORTED, "image '%s' is larger than this machine's address space", path);
+  else
+    status = icn_image_decode(&context->allocator, mapping.data, (size_t)mapping.bytes, path, image, error);
+  icn_os_unmap(&mapping);
+  return status;
+}
+
+icn_status icn_image_load_memory(const icn_context *context, const void *data, size_t bytes, icn_image **image, icn_error *error) {
+  icn_status status = check_arguments(context, data, image, error);
+  if (status != ICN_OK) return status;
+  return icn_image_decode(&context->allocator, data, bytes, "(in memory)", image, error);
+}
+
+icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error) {
+  icn_error_clear(error);
+  if (preprocess == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_preprocess_init was given no icn_preprocess to fill");
+  return icn_preprocess_recipe(preprocess, name, error);
+}
+
+icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
+                               icn_error *error) {
+  icn_preprocess unit;
+  icn_error_clear(error);
+  if (image == NULL || tensor == NULL)
+    return icn_error_set(error, ICN_ARGUMENT, "icn_image_to_tensor needs an image and a tensor, and one of them is NULL");
+  if (preprocess == NULL) {
+    icn_status status = icn_preprocess_recipe(&unit, NULL, error);
+    if (status != ICN_OK) return status;
+    preprocess = &unit;
+  }
+  return icn_preprocess_apply(preprocess, image, width, height, tensor, error);
+}

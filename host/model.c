@@ -1,0 +1,184 @@
+#include "model.h"
+
+#include <string.h>
+
+/* ----------------------------------------------------------- external data */
+
+struct icn_model_file {
+  icn_model_file *next;
+  const char *location;
+  icn_mapping mapping;
+};
+
+/* icn_external.open: each file is mapped once and stays as long as the model. */
+static icn_status open_external(void *user, const char *location, const void **data, uint64_t *bytes, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_model *model = user;
+  char path[4096];
+  icn_model_file *file = model->files;
+  while (file != NULL && strcmp(file->location, location) != 0) file = file->next;
+  if (file == NULL) {
+    ICN_TRY(icn_os_confined_path(model->path, location, path, sizeof path, error));
+    file = icn_arena_allocate(&model->arena, sizeof *file);
+    if (file == NULL) ICN_TRY(icn_error_memory(error, sizeof *file, "an external data file"));
+    file->location = icn_arena_text(&model->arena, location, strlen(location));
+    if (file->location == NULL) ICN_TRY(icn_error_memory(error, strlen(location) + 1, "an external data file"));
+    ICN_TRY(icn_os_map(path, &file->mapping, error));
+    file->next = model->files;
+    model->files = file;
+  }
+  *data = file->mapping.data;
+  *bytes = file->mapping.bytes;
+done:
+  return status;
+}
+
+/* -------------------------------------------------------------------- load */
+
+static icn_status model_allocate(icn_context *context, icn_model **result, icn_error *error) {
+  icn_model *model = icn_allocate_array(&context->allocator, 1, sizeof *model);
+  *result = model;
+  if (model == NULL) return icn_error_memory(error, sizeof *model, "the model");
+  model->context = context;
+  icn_arena_init(&model->arena, &context->allocator);
+  icn_source_init(&model->source, &context->allocator);
+  model->mutex = icn_mutex_create(&context->allocator);
+  return model->mutex == NULL ? icn_error_memory(error, sizeof *model, "a mutex") : ICN_OK;
+}
+
+static bool has_open_shape(const icn_source *source) {
+  for (size_t i = 0; i < source->input_count; i++) {
+    const icn_source_input *input = &source->inputs[i];
+    if (!input->has_shape) return true;
+    for (int k = 0; k < input->shape.rank; k++) {
+      if (input->shape.dim[k] < 0) return true;
+    }
+  }
+  return false;
+}
+
+/* A trial import, so that what can never run is refused here and not at the first executor. Shapes that do not fit count only where the
+ * model leaves no shape open: another batch may fit. */
+static icn_status check_importable(const icn_model *model, icn_error *error) {
+  icn_graph graph;
+  icn_error problem;
+  icn_error_clear(&problem);
+  icn_graph_init(&graph, &model->context->allocator);
+  icn_status status = icn_import(&model->source, NULL, 0, 0, &graph, &problem);
+  icn_graph_fini(&graph);
+  bool counts = status == ICN_UNSUPPORTED || status == ICN_NO_MEMORY || (status != ICN_OK && !has_open_shape(&model->source));
+  return counts ? icn_error_set(error, status, "%s", problem.message) : ICN_OK;
+}
+
+static icn_tensor_info input_info(const icn_source_input *input) {
+  icn_tensor_info info = {.name = input->name, .rank = -1};
+  if (!input->has_shape) return info;
+  info.rank = input->shape.rank;
+  for (int k = 0; k < info.rank; k++) info.dim[k] = input->shape.dim[k];
+  return info;
+}
+
+/* What all three ways of loading do after the source is there. */
+static icn_status finish_load(icn_model *model, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_source *source = &model->source;
+  model->inputs = icn_arena_array(&model->arena, source->input_count, sizeof *model->inputs);
+  if (model->inputs == NULL) ICN_TRY(icn_error_memory(error, source->input_count * sizeof *model->inputs, "the model's inputs"));
+  for (size_t i = 0; i < source->input_count; i++) model->inputs[i] = input_info(&source->inputs[i]);
+  ICN_TRY(check_importable(model, error));
+  icn_log(&model->context->logger, ICN_LOG_DEBUG, "model: opset %lld, %zu nodes, %zu initialisers, made by '%s'", (long long)source->opset,
+          source->node_count, source->tensor_count, source->producer == NULL ? "" : source->producer);
+done:
+  return status;
+}
+
+static icn_status load_file(icn_model *model, const char *path, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_external external = {model, open_external};
+  model->path = icn_text_copy(&model->context->allocator, path);
+  if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(path) + 1, "the model's path"));
+  ICN_TRY(icn_os_map(path, &model->mapping, error));
+  ICN_REQUIRE(model->mapping.bytes > 0, ICN_FORMAT, "'%s' is empty, expected an ONNX model", path);
+  ICN_TRY(icn_onnx_parse(model->mapping.data, (size_t)model->mapping.bytes, &external, &model->source, error));
+done:
+  return status;
+}
+
+/* Puts the path before a message that does not have it. */
+static void name_file(const char *path, icn_status status, icn_error *error) {
+  if (error == NULL || status == ICN_OK || strstr(error->message, path) != NULL) return;
+  icn_error before = *error;
+  (void)icn_error_set(error, status, "'%.150s': %s", path, before.message);
+}
+
+icn_status icn_model_load(icn_context *context, const char *path, icn_model **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_model *model = NULL;
+  static const char BUILTIN[] = "builtin:";
+  icn_error_clear(error);
+  ICN_REQUIRE(context != NULL && path != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load: %s is NULL",
+              context == NULL ? "context"
+              : path == NULL  ? "path"
+                              : "model");
+  *result = NULL;
+  ICN_TRY(model_allocate(context, &model, error));
+  if (strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0) {
+    ICN_TRY(icn_builtin_make(path + sizeof BUILTIN - 1, &model->source, error));
+  } else {
+    ICN_TRY(load_file(model, path, error));
+  }
+  ICN_TRY(finish_load(model, error));
+  *result = model;
+  return ICN_OK;
+done:
+  if (model != NULL) name_file(path, status, error);
+  icn_model_destroy(model);
+  return status;
+}
+
+icn_status icn_model_load_memory(icn_context *context, const void *data, size_t bytes, icn_model **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_model *model = NULL;
+  icn_error_clear(error);
+  ICN_REQUIRE(context != NULL && data != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load_memory: %s is NULL",
+              context == NULL ? "context"
+              : data == NULL  ? "data"
+                              : "model");
+  *result = NULL;
+  ICN_REQUIRE(bytes > 0, ICN_FORMAT, "the model in memory is empty, expected an ONNX model");
+  ICN_TRY(model_allocate(context, &model, error));
+  ICN_TRY(icn_onnx_parse(data, bytes, NULL, &model->source, error));
+  ICN_TRY(finish_load(model, error));
+  *result = model;
+  return ICN_OK;
+done:
+  icn_model_destroy(model);
+  return status;
+}
+
+void icn_model_destroy(icn_model *model) {
+  if (model == NULL) return;
+  icn_allocator allocator = model->context->allocator;
+  icn_source_fini(&model->source);
+  for (icn_model_file *file = model->files; file != NULL; file = file->next) icn_os_unmap(&file->mapping);
+  icn_os_unmap(&model->mapping);
+  icn_arena_fini(&model->arena);
+  icn_mutex_destroy(model->mutex);
+  icn_release(&allocator, model->path);
+  icn_release(&allocator, model);
+}
+
+/* -------------------------------------------------------------- properties */
+
+size_t icn_model_input_count(const icn_model *model) { return model == NULL ? 0 : model->source.input_count; }
+
+icn_tensor_info icn_model_input(const icn_model *model, size_t index) {
+  if (model == NULL || index >= model->source.input_count) return (icn_tensor_info){.name = "", .rank = -1};
+  return model->inputs[index];
+}
+
+size_t icn_model_output_count(const icn_model *model) { return model == NULL ? 0 : model->source.output_count; }
+
+const char *icn_model_output_name(const icn_model *model, size_t index) {
+  return model == NULL || index >= model->source.output_count ? NULL : model->source.outputs[index];
+}

@@ -1,0 +1,33 @@
+/* A loaded model: its file, its source, and the weights that its executors share. */
+#ifndef ICN_HOST_MODEL_H
+#define ICN_HOST_MODEL_H
+
+#include "context.h"
+#include "runtime.h"
+#include "source.h"
+
+typedef struct icn_weight icn_weight; /* a buffer of weights on a device, reference-counted */
+typedef struct icn_model_file icn_model_file;
+
+struct icn_model {
+  icn_context *context;
+  icn_arena arena; /* infos, external files */
+  char *path;      /* NULL: from memory or built in */
+  icn_mapping mapping;
+  icn_model_file *files; /* external data */
+  icn_source source;
+  icn_tensor_info *inputs;
+  icn_mutex *mutex; /* guards the weights */
+  icn_weight *weights;
+};
+
+/* The buffer that holds exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded.
+ * Weights are known by their packed bytes, so sharing can never be wrong. Release each one that was acquired. */
+icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, icn_weight **weight,
+                              icn_error *error);
+void icn_weight_release(icn_model *model, icn_weight *weight);
+icn_buffer *icn_weight_buffer(const icn_weight *weight);
+/* Bytes of all weights on devices, each once. */
+uint64_t icn_model_weight_bytes(icn_model *model);
+
+#endif

@@ -1,0 +1,172 @@
+/* Plans as text, programs as sources, recorded devices: what can be known without running anything. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "executor.h"
+#include "passes.h"
+#include "program.h"
+#include "source_text.h"
+
+void icn_plan_options_init(icn_plan_options *options) {
+  if (options == NULL) return;
+  memset(options, 0, sizeof *options);
+  options->struct_bytes = sizeof *options;
+}
+
+static icn_status read_options(const icn_plan_options *given, icn_plan_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_plan_options_init(options);
+  if (given == NULL) return ICN_OK;
+  ICN_REQUIRE(given->struct_bytes >= sizeof given->struct_bytes, ICN_ARGUMENT,
+              "the plan options were not initialised (icn_plan_options_init)");
+  memcpy(options, given, given->struct_bytes < sizeof *options ? given->struct_bytes : sizeof *options);
+  ICN_REQUIRE(options->batch >= 0, ICN_ARGUMENT, "the batch is %lld, expected 1 or more (or 0 for 1)", (long long)options->batch);
+  ICN_REQUIRE(options->shape_count == 0 || options->shapes != NULL, ICN_ARGUMENT, "%zu input shapes are announced, but shapes is NULL",
+              options->shape_count);
+  ICN_REQUIRE(options->device == NULL || options->device_text == NULL, ICN_ARGUMENT, "both a device and a recorded device are given");
+done:
+  return status;
+}
+
+/* A plan with all that it refers to. */
+typedef struct planned {
+  icn_device_desc device;
+  icn_graph graph;
+  icn_plan plan;
+  icn_text passes; /* a line a pass */
+} planned;
+
+static void planned_fini(planned *p) {
+  icn_plan_fini(&p->plan);
+  icn_graph_fini(&p->graph);
+  icn_text_fini(&p->passes);
+}
+
+static icn_status describe(const icn_model *model, const icn_plan_options *options, icn_device_desc *desc, icn_error *error) {
+  const icn_device *device = options->device;
+  icn_status status = ICN_OK;
+  if (options->device_text != NULL) {
+    return icn_device_desc_parse(options->device_text, strlen(options->device_text), desc, error);
+  }
+  if (device == NULL) ICN_TRY(icn_context_find_device(model->context, NULL, &device, error));
+  ICN_REQUIRE(device->desc.kind != ICN_DEVICE_REFERENCE, ICN_UNSUPPORTED,
+              "the reference device runs the graph node by node: there is no plan for it");
+  *desc = device->desc;
+done:
+  return status;
+}
+
+/* *p is initialised here and wants planned_fini whatever is returned. */
+static icn_status make(icn_model *model, const icn_plan_options *options, planned *p, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_allocator *allocator = &model->context->allocator;
+  memset(p, 0, sizeof *p);
+  icn_graph_init(&p->graph, allocator);
+  icn_arena_init(&p->plan.arena, allocator);
+  icn_text_init(&p->passes, allocator);
+  const icn_plan_request request = {options->disabled_passes, options->forced_rows, false, options->why != 0};
+  ICN_TRY(describe(model, options, &p->device, error));
+  ICN_TRY(icn_check_pass_names(options->disabled_passes, error));
+  ICN_TRY(icn_check_row_names(options->forced_rows, error));
+  ICN_TRY(icn_import(&model->source, options->shapes, options->shape_count, options->batch, &p->graph, error));
+  ICN_TRY(icn_passes_run(&p->graph, options->disabled_passes, &p->passes, error));
+  ICN_TRY(icn_plan_make(&p->graph, &p->device, &request, &p->plan, error));
+done:
+  return status;
+}
+
+icn_status icn_model_plan(icn_model *model, const icn_plan_options *given, char **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_plan_options options;
+  icn_error_clear(error);
+  if (model == NULL || result == NULL) {
+    return icn_error_set(error, ICN_ARGUMENT, "icn_model_plan: %s is NULL", model == NULL ? "model" : "text");
+  }
+  *result = NULL;
+  status = read_options(given, &options, error);
+  if (status != ICN_OK) return status;
+  planned p;
+  icn_text text;
+  icn_text_init(&text, &model->context->allocator);
+  ICN_TRY(make(model, &options, &p, error));
+  if (options.why && p.passes.length > 0) icn_text_append(&text, "passes:\n%s\n", p.passes.data);
+  icn_plan_print(&p.plan, &p.graph, &p.device, &text);
+  if (text.failed || text.data == NULL) ICN_TRY(icn_error_memory(error, text.length + 1, "the plan's text"));
+  *result = text.data;
+  text.data = NULL;
+done:
+  icn_text_fini(&text);
+  planned_fini(&p);
+  return status;
+}
+
+/* ----------------------------------------------------------------- sources */
+
+static bool same_program(const icn_launch *a, const icn_launch *b) {
+  return strcmp(a->file, b->file) == 0 && strcmp(a->options, b->options) == 0;
+}
+
+/* True for the first launch of the plan that uses its program. */
+static bool is_first_use(const icn_plan *plan, size_t step) {
+  const icn_launch *launch = &plan->layers[plan->steps[step].layer].emit.launch[plan->steps[step].launch];
+  if (launch->kind != ICN_LAUNCH_KERNEL) return false;
+  for (size_t i = 0; i < step; i++) {
+    const icn_launch *other = &plan->layers[plan->steps[i].layer].emit.launch[plan->steps[i].launch];
+    if (other->kind == ICN_LAUNCH_KERNEL && same_program(launch, other)) return false;
+  }
+  return true;
+}
+
+icn_status icn_model_sources(icn_model *model, const icn_plan_options *given,
+                             void (*program)(void *user, const char *file, const char *build_options, const char *source), void *user,
+                             icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_plan_options options;
+  icn_error_clear(error);
+  if (model == NULL || program == NULL) {
+    return icn_error_set(error, ICN_ARGUMENT, "icn_model_sources: %s is NULL", model == NULL ? "model" : "program");
+  }
+  status = read_options(given, &options, error);
+  if (status != ICN_OK) return status;
+  planned p;
+  icn_text source;
+  icn_text_init(&source, &model->context->allocator);
+  ICN_TRY(make(model, &options, &p, error));
+  for (size_t i = 0; i < p.plan.step_count; i++) {
+    if (!is_first_use(&p.plan, i)) continue;
+    const icn_launch *launch = &p.plan.layers[p.plan.steps[i].layer].emit.launch[p.plan.steps[i].launch];
+    char build_options[ICN_PROGRAM_OPTIONS_BYTES];
+    icn_program_options(launch->options, build_options);
+    icn_text_fini(&source);
+    icn_text_init(&source, &model->context->allocator);
+    ICN_TRY(icn_source_text(model->context->kernel_dir, launch->file, &source, error));
+    program(user, launch->file, build_options, source.data);
+  }
+done:
+  icn_text_fini(&source);
+  planned_fini(&p);
+  return status;
+}
+
+/* ------------------------------------------------------------------ record */
+
+icn_status icn_device_record(const icn_device *device, const icn_context *context, char **result, icn_error *error) {
+  icn_text text;
+  icn_error_clear(error);
+  if (device == NULL || context == NULL || result == NULL) {
+    return icn_error_set(error, ICN_ARGUMENT, "icn_device_record: %s is NULL",
+                         device == NULL    ? "device"
+                         : context == NULL ? "context"
+                                           : "text");
+  }
+  *result = NULL;
+  icn_text_init(&text, &context->allocator);
+  icn_device_desc_print(&device->desc, &text);
+  if (text.failed || text.data == NULL) {
+    icn_text_fini(&text);
+    return icn_error_memory(error, text.length + 1, "the device's description");
+  }
+  *result = text.data;
+  return ICN_OK;
+}

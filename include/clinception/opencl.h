@@ -1,0 +1,36 @@
+/* clinception inside a program that speaks OpenCL itself: the caller's context, device, queue and buffers.
+ *
+ * The caller must reach OpenCL through the same library as clinception does (the system's ICD loader, or what
+ * icn_context_options.opencl_library names): OpenCL objects mean nothing to another one. */
+#ifndef CLINCEPTION_OPENCL_H
+#define CLINCEPTION_OPENCL_H
+
+#include <CL/cl.h>
+
+#include "clinception/clinception.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As icn_executor_create, on the caller's `context`, `device` (one of the context's) and `queue` (in order, of that context and device).
+ * The context and the queue are retained until the executor is destroyed. options->device must be NULL and options->cores 0; with
+ * options->profile the queue must have CL_QUEUE_PROFILING_ENABLE, else layer times are 0. The executor can also be run from host memory
+ * (icn_executor_run). Each such executor holds its own copy of the weights.
+ * *executor is NEW. Fails: as icn_executor_create; ICN_ARGUMENT when the objects do not belong together or the queue is out of order. */
+ICN_API icn_status icn_opencl_executor_create(icn_model *model, cl_context context, cl_device_id device, cl_command_queue queue,
+                                              const icn_executor_options *options, icn_executor **executor, icn_error *error);
+
+/* Enqueues one run on the executor's queue and returns at once. inputs[i] and outputs[i] are buffers of the caller's context, BORROWED
+ * until the run has completed: `float[dim0]...[dimN]` from byte 0 on, dense, in the model's layout, for input or output i; outputs[i] may
+ * be NULL. They are copied on the device (never through the host), so they may be reused as soon as the run has completed. The run begins
+ * after everything that is in the queue already and after the `wait_count` events of `wait_list`; `done` (may be NULL) receives a NEW event
+ * (clReleaseEvent) that completes with the run. Several runs may be in the queue at once; they run one after another. Fails: ICN_ARGUMENT
+ * (NULL, a buffer of another context or too small), ICN_STATE (an icn_run is in flight), ICN_DEVICE; then nothing remains enqueued. */
+ICN_API icn_status icn_opencl_executor_enqueue(icn_executor *executor, const cl_mem *inputs, const cl_mem *outputs, cl_uint wait_count,
+                                               const cl_event *wait_list, cl_event *done, icn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

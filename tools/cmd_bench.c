@@ -1,0 +1,313 @@
+/* clinception bench: how long a run takes, in all and layer by layer. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "json.h"
+#include "os.h"
+#include "session.h"
+#include "tensors.h"
+
+enum { WARM_UP_RUNS = 2, DEFAULT_RUNS = 20, LEAST_RUNS = 3 };
+static const double default_seconds = 10.0; /* without --repeat: no more runs after this */
+
+typedef struct bench {
+  session s;
+  session_options so;
+  const char *model_path;
+  long repeat; /* 0: not given */
+  bool json, layers;
+  icn_model *model;
+  cJSON *results;
+} bench;
+
+typedef struct timing {
+  size_t runs;
+  double median, least, low, high; /* seconds; low and high: a tenth of the runs are below, above */
+} timing;
+
+typedef struct layer_times {
+  size_t count;
+  double *seconds; /* medians */
+  double total;
+} layer_times;
+
+/* ---------------------------------------------------------------- measuring */
+
+static int by_size(const void *a, const void *b) {
+  double left = *(const double *)a, right = *(const double *)b;
+  return (left > right) - (left < right);
+}
+
+/* The value below which `part` of the sorted values are, between neighbours in proportion. */
+static double quantile(const double *sorted, size_t count, double part) {
+  double place = part * (double)(count - 1);
+  size_t below = (size_t)place;
+  if (below + 1 >= count) return sorted[count - 1];
+  return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
+static int check_finite(const bench *b, const tensors *outputs) {
+  for (size_t i = 0; i < outputs->count; i++) {
+    size_t count = tensor_elems(&outputs->info[i]);
+    for (size_t k = 0; k < count; k++)
+      if (!isfinite(outputs->data[i][k]))
+        return tool_fail("model '%s' is not timed because element %zu of its output '%s' is not finite", b->model_path, k,
+                         outputs->info[i].name);
+  }
+  return TOOL_OK;
+}
+
+static bool enough(const bench *b, size_t runs, double seconds) {
+  if (b->repeat > 0) return runs >= (size_t)b->repeat;
+  return runs >= DEFAULT_RUNS || (runs >= LEAST_RUNS && seconds > default_seconds);
+}
+
+static int measure(const bench *b, icn_executor *executor, const tensors *inputs, tensors *outputs, timing *result) {
+  double *seconds = NULL, began = icn_os_seconds();
+  size_t runs = 0;
+  int code = tensors_run(executor, inputs, outputs);
+  if (code == TOOL_OK) code = check_finite(b, outputs);
+  bool slow = icn_os_seconds() - began > default_seconds / LEAST_RUNS;
+  for (int i = 1; i < WARM_UP_RUNS && code == TOOL_OK && !slow; i++) code = tensors_run(executor, inputs, outputs);
+  began = icn_os_seconds();
+  while (code == TOOL_OK && !enough(b, runs, icn_os_seconds() - began)) {
+    if (slow) progress_show("runs", runs, b->repeat > 0 ? (size_t)b->repeat : LEAST_RUNS);
+    double start = icn_os_seconds();
+    code = tensors_run(executor, inputs, outputs);
+    seconds = tool_grow(seconds, runs + 1, sizeof *seconds);
+    seconds[runs++] = icn_os_seconds() - start;
+  }
+  progress_clear();
+  if (code == TOOL_OK) {
+    qsort(seconds, runs, sizeof *seconds, by_size);
+    *result = (timing){runs, quantile(seconds, runs, 0.5), seconds[0], quantile(seconds, runs, 0.1), quantile(seconds, runs, 0.9)};
+  }
+  free(seconds);
+  return code;
+}
+
+/* Medians of each layer's device time over some runs. */
+static int measure_layers(icn_executor *executor, const tensors *inputs, tensors *outputs, size_t runs, layer_times *result) {
+  size_t count = icn_executor_layer_count(executor);
+  double *times = tool_allocate(count * runs, sizeof *times);
+  int code = TOOL_OK;
+  for (size_t r = 0; r < runs && code == TOOL_OK; r++) {
+    code = tensors_run(executor, inputs, outputs);
+    for (size_t i = 0; i < count; i++) times[i * runs + r] = icn_executor_layer(executor, i).seconds;
+  }
+  *result = (layer_times){count, tool_allocate(count, sizeof(double)), 0.0};
+  for (size_t i = 0; i < count; i++) {
+    qsort(times + i * runs, runs, sizeof *times, by_size);
+    result->seconds[i] = quantile(times + i * runs, runs, 0.5);
+    result->total += result->seconds[i];
+  }
+  free(times);
+  return code;
+}
+
+/* ---------------------------------------------------------------- reporting */
+
+static double spread(const timing *t) { return t->median > 0.0 ? (t->high - t->low) / t->median : 0.0; }
+
+static double batch_of(const tensors *inputs) {
+  return inputs->count > 0 && inputs->info[0].rank > 1 ? (double)inputs->info[0].dim[0] : 1.0;
+}
+
+static double total_flop(const icn_executor *executor) {
+  double flop = 0.0;
+  for (size_t i = 0; i < icn_executor_layer_count(executor); i++) flop += icn_executor_layer(executor, i).flop;
+  return flop;
+}
+
+static void add_row(table *t, const icn_executor *executor, const timing *time, const tensors *inputs) {
+  const icn_device *device = icn_executor_device(executor);
+  icn_memory_info memory = icn_executor_memory(executor);
+  char label[16], bytes[BYTES_TEXT_BYTES];
+  double flop = total_flop(executor);
+  table_add(t, "%s", device_label(device, label));
+  table_add(t, "%s", icn_device_get_info(device).name);
+  table_add(t, "%.0f", batch_of(inputs));
+  table_add(t, "%.2f ms", time->median * 1e3);
+  table_add(t, "%.2f ms", time->least * 1e3);
+  table_add(t, "%.1f %%", spread(time) * 100.0);
+  table_add(t, "%zu", time->runs);
+  table_add(t, "%.2f", batch_of(inputs) / time->median);
+  table_add(t, "%.1f", flop / time->median * 1e-9);
+  table_add(t, "%s", bytes_text((double)(memory.arena_bytes + memory.weight_bytes + memory.input_bytes + memory.output_bytes), bytes));
+}
+
+/* A layer cannot be faster than its arithmetic and its memory traffic allow: the larger of the two parts of the measured peaks. */
+static double part_of_peak(const icn_layer_info *layer, double seconds, double flops, double bandwidth) {
+  if (seconds <= 0.0 || flops <= 0.0 || bandwidth <= 0.0) return 0.0;
+  double compute = layer->flop / flops, traffic = layer->bytes / bandwidth;
+  return (compute > traffic ? compute : traffic) / seconds;
+}
+
+static void print_layers(const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
+  table t;
+  char bytes[BYTES_TEXT_BYTES];
+  static const char *const headings[] = {"layer", "row", "time", "share", "GFLOP/s", "of peak", "bytes", "problem"};
+  table_init(&t, "llrrrrrl");
+  for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
+  for (size_t i = 0; i < times->count; i++) {
+    icn_layer_info layer = icn_executor_layer(executor, i);
+    double seconds = times->seconds[i];
+    table_add(&t, "%s", layer.name);
+    table_add(&t, "%s", layer.row);
+    table_add(&t, "%.1f us", seconds * 1e6);
+    table_add(&t, "%.1f %%", times->total > 0.0 ? seconds / times->total * 100.0 : 0.0);
+    table_add(&t, "%.1f", seconds > 0.0 ? layer.flop / seconds * 1e-9 : 0.0);
+    if (flops > 0.0)
+      table_add(&t, "%.0f %%", part_of_peak(&layer, seconds, flops, bandwidth) * 100.0);
+    else
+      table_add(&t, "-");
+    table_add(&t, "%s", bytes_text(layer.bytes, bytes));
+    table_add(&t, "%s", layer.problem);
+  }
+  table_print(&t);
+  table_fini(&t);
+  printf("all layers: %.2f ms of device time", times->total * 1e3);
+  if (flops > 0.0)
+    printf("; the device's measured peaks: %.1f GFLOP/s, %.1f GB/s (of peak: the nearer of the two)", flops * 1e-9, bandwidth * 1e-9);
+  printf("\n\n");
+}
+
+static cJSON *add_json(const bench *b, const icn_executor *executor, const timing *time, const tensors *inputs) {
+  cJSON *o = json_object_in(b->results);
+  icn_memory_info memory = icn_executor_memory(executor);
+  json_device(o, "device", icn_executor_device(executor));
+  json_real(o, "batch", batch_of(inputs));
+  json_whole(o, "runs", time->runs);
+  json_real(o, "median_seconds", time->median);
+  json_real(o, "least_seconds", time->least);
+  json_real(o, "tenth_seconds", time->low);
+  json_real(o, "ninetieth_seconds", time->high);
+  json_real(o, "spread", spread(time));
+  json_real(o, "flop", total_flop(executor));
+  json_whole(o, "arena_bytes", memory.arena_bytes);
+  json_whole(o, "weight_bytes", memory.weight_bytes);
+  json_whole(o, "input_bytes", memory.input_bytes);
+  json_whole(o, "output_bytes", memory.output_bytes);
+  return o;
+}
+
+static void add_json_layers(cJSON *o, const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
+  cJSON *list = cJSON_AddArrayToObject(o, "layers");
+  json_real(o, "peak_flop_per_second", flops);
+  json_real(o, "peak_bytes_per_second", bandwidth);
+  for (size_t i = 0; i < times->count; i++) {
+    icn_layer_info layer = icn_executor_layer(executor, i);
+    cJSON *entry = json_object_in(list);
+    cJSON_AddStringToObject(entry, "name", layer.name);
+    cJSON_AddStringToObject(entry, "problem", layer.problem);
+    cJSON_AddStringToObject(entry, "row", layer.row);
+    json_real(entry, "seconds", times->seconds[i]);
+    json_real(entry, "share", times->total > 0.0 ? times->seconds[i] / times->total : 0.0);
+    json_real(entry, "flop", layer.flop);
+    json_real(entry, "bytes", layer.bytes);
+    if (flops > 0.0) json_real(entry, "part_of_peak", part_of_peak(&layer, times->seconds[i], flops, bandwidth));
+  }
+}
+
+/* A second executor with profiling on, so that it does not slow the first one. */
+static int bench_layers(const bench *b, const icn_device *device, const tensors *inputs, tensors *outputs, const timing *time,
+                        cJSON *json) {
+  icn_error error;
+  icn_executor *executor = NULL;
+  layer_times times = {0};
+  double flops = 0.0, bandwidth = 0.0;
+  int code = session_executor(&b->s, &b->so, b->model, device, false, true, &executor);
+  if (code == TOOL_OK && icn_device_get_info(device).kind != ICN_DEVICE_REFERENCE &&
+      icn_device_measure(b->s.context, device, &flops, &bandwidth, &error) != ICN_OK)
+    code = tool_error(&error);
+  if (code == TOOL_OK) code = measure_layers(executor, inputs, outputs, time->runs, &times);
+  if (code == TOOL_OK && json != NULL) add_json_layers(json, executor, &times, flops, bandwidth);
+  if (code == TOOL_OK && json == NULL) print_layers(executor, &times, flops, bandwidth);
+  free(times.seconds);
+  icn_executor_destroy(executor);
+  return code;
+}
+
+static int bench_device(bench *b, const icn_device *device, table *t) {
+  icn_executor *executor = NULL;
+  tensors inputs = {0}, outputs = {0};
+  timing time = {0};
+  int code = session_executor(&b->s, &b->so, b->model, device, false, false, &executor);
+  if (code == TOOL_OK) {
+    inputs = tensors_of_inputs(executor);
+    outputs = tensors_of_outputs(executor);
+    tensors_randomise(&inputs);
+    code = measure(b, executor, &inputs, &outputs, &time);
+  }
+  cJSON *json = NULL;
+  if (code == TOOL_OK && b->json) json = add_json(b, executor, &time, &inputs);
+  if (code == TOOL_OK && b->layers) code = bench_layers(b, device, &inputs, &outputs, &time, json);
+  if (code == TOOL_OK) add_row(t, executor, &time, &inputs);
+  tensors_fini(&inputs);
+  tensors_fini(&outputs);
+  icn_executor_destroy(executor);
+  return code;
+}
+
+static int bench_model(bench *b) {
+  table t;
+  static const char *const headings[] = {"device", "name", "batch", "median", "least", "spread", "runs", "a second", "GFLOP/s", "memory"};
+  int code = session_open(&b->s, "bench", &b->so);
+  if (code == TOOL_OK) code = session_load_model(&b->s, b->model_path, &b->model);
+  if (code != TOOL_OK) return code;
+  cJSON *root = cJSON_CreateObject();
+  cJSON_AddStringToObject(root, "model", b->model_path);
+  b->results = cJSON_AddArrayToObject(root, "results");
+  table_init(&t, "rlrrrrrrrr");
+  for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
+  for (size_t i = 0; i < b->s.device_count && code == TOOL_OK; i++) code = bench_device(b, b->s.devices[i], &t);
+  if (code == TOOL_OK && b->json) {
+    code = json_print(root);
+    root = NULL;
+  } else if (code == TOOL_OK) {
+    table_print(&t);
+  }
+  cJSON_Delete(root);
+  table_fini(&t);
+  return code;
+}
+
+static int run(int argc, char **argv) {
+  bench b = {0};
+  const option options[] = {
+      SESSION_BATCH_OPTION(b.so),
+      {"repeat", "N", OPTION_INTEGER, &b.repeat, 1, 1000000, "time N runs; default: 20, or fewer where they take more than 10 seconds"},
+      {"layers", NULL, OPTION_FLAG, &b.layers, 0, 0,
+       "also each layer: device time, share, GFLOP/s, which part of the device's measured peak that is, bytes read and written"},
+      {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
+      SESSION_DEVICE_OPTION(b.so),
+      SESSION_MODEL_OPTIONS(b.so),
+  };
+  text_list positionals = {0};
+  int code = options_parse(&command_bench, options, sizeof options / sizeof options[0], argc, argv, &positionals);
+  if (code == TOOL_OK && positionals.count != 1) code = tool_usage("bench: expected one model, got %zu", positionals.count);
+  if (code == TOOL_OK) {
+    b.model_path = positionals.items[0];
+    code = bench_model(&b);
+  }
+  icn_model_destroy(b.model);
+  session_close(&b.s);
+  text_list_fini(&b.so.shapes);
+  text_list_fini(&positionals);
+  return code == OPTIONS_HELP ? TOOL_OK : code;
+}
+
+const command command_bench = {
+    "bench",
+    "M.onnx [--batch N] [--repeat N] [--layers] [--json] [options]",
+    "times a model, in all and layer by layer",
+    "Runs a model on seeded random input, checks that its outputs are finite, then times it: from the input in memory to the output in "
+    "memory. Printed are the "
+    "median, the least, and the spread (from the 10th to the 90th percentile, as a part of the median). With --device all, a row a device.",
+    "  clinception bench M.onnx\n"
+    "  clinception bench M.onnx --batch 8 --device gpu --layers\n"
+    "  clinception bench builtin:inception_v3 --device all --json\n",
+    run};

@@ -1,0 +1,36 @@
+/* Preprocessing as options: --preprocess, --scale, --mean, --std, --bgr, --resize, --crop. */
+#ifndef ICN_TOOLS_RECIPE_H
+#define ICN_TOOLS_RECIPE_H
+
+#include "options.h"
+
+typedef struct recipe_options {
+  const char *preprocess, *resize, *crop;
+  double scale, mean[3], std[3];
+  bool bgr;
+} recipe_options;
+
+/* NAN where an option was not given. */
+recipe_options recipe_options_none(void);
+
+/* clang-format off */
+#define RECIPE_OPTIONS(r)                                                                                                               \
+  {"preprocess", "NAME", OPTION_TEXT, &(r).preprocess, 0, 0,                                                                            \
+   "how pictures become numbers: unit (default: RGB/255, bicubic), torchvision, tf-slim, keras or caffe; the options below change parts of it"}, \
+  {"scale", "X", OPTION_REAL, &(r).scale, -1e6, 1e6, "value = (pixel * scale - mean) / std, pixel from 0 to 255"},                      \
+  {"mean", "R,G,B", OPTION_REALS, (r).mean, -1e6, 1e6, "in the model's channel order; one number stands for all three"},                \
+  {"std", "R,G,B", OPTION_REALS, (r).std, -1e6, 1e6, "likewise; not 0"},                                                                \
+  {"bgr", NULL, OPTION_FLAG, &(r).bgr, 0, 0, "the model wants blue first"},                                                             \
+  {"resize", "METHOD", OPTION_TEXT, &(r).resize, 0, 0, "bicubic, bilinear (both antialiased, as in Pillow) or nearest"},                \
+  {"crop", "N|P%", OPTION_TEXT, &(r).crop, 0, 0,                                                                                        \
+   "N: resize the shorter side to N pixels, then cut out the middle; P%: use the central P percent of each side; none: the whole picture"}
+/* clang-format on */
+
+/* The recipe that the options ask for; TOOL_OK or the exit code. */
+int recipe_make(const char *who, const recipe_options *options, icn_preprocess *recipe);
+enum { RECIPE_TEXT_BYTES = 320 };
+/* "unit: whole picture resized to 299x299 (bicubic), RGB, (pixel * 0.00392157 - 0) / 1" */
+const char *recipe_text(const icn_preprocess *recipe, int width, int height, char text[RECIPE_TEXT_BYTES]);
+const char *resize_name(icn_resize resize);
+
+#endif

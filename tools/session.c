@@ -1,0 +1,102 @@
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "1x3x299x299" into shape; false when it is not that. */
+static bool read_shape(const char *text, icn_input_shape *shape) {
+  for (shape->rank = 0; shape->rank < ICN_MAX_RANK;) {
+    int64_t value = 0;
+    const char *start = text;
+    for (; *text >= '0' && *text <= '9' && value < INT32_MAX; text++) value = value * 10 + (*text - '0');
+    if (text == start || value > INT32_MAX) return false;
+    shape->dim[shape->rank++] = value;
+    if (*text == '\0') return true;
+    if (*text++ != 'x') return false;
+  }
+  return false;
+}
+
+static int read_shapes(session *s, const char *who, const text_list *texts) {
+  s->shapes = tool_allocate(texts->count, sizeof *s->shapes);
+  s->shape_names = tool_allocate(texts->count, sizeof *s->shape_names);
+  for (size_t i = 0; i < texts->count; i++) {
+    const char *text = texts->items[i], *equals = strrchr(text, '=');
+    if (!read_shape(equals != NULL ? equals + 1 : text, &s->shapes[i]))
+      return tool_usage("%s: option --shape expects [NAME=]SHAPE such as image=1x3x299x299, got '%s'", who, text);
+    s->shape_names[i] = equals != NULL ? tool_format("%.*s", (int)(equals - text), text) : NULL;
+    s->shapes[i].name = s->shape_names[i];
+    s->shape_count = i + 1;
+  }
+  return TOOL_OK;
+}
+
+static int find_devices(session *s, const char *wanted) {
+  icn_error error;
+  size_t count = icn_context_device_count(s->context);
+  bool all = wanted != NULL && strcmp(wanted, "all") == 0;
+  s->devices = tool_allocate(count + 1, sizeof *s->devices);
+  if (!all) {
+    if (icn_context_find_device(s->context, wanted, &s->devices[0], &error) != ICN_OK) return tool_error(&error);
+    s->device_count = 1;
+    return TOOL_OK;
+  }
+  if (count == 0) return tool_fail("there is no OpenCL device: %s", icn_context_opencl_problem(s->context));
+  for (size_t i = 0; i < count; i++) s->devices[i] = icn_context_device(s->context, i);
+  s->device_count = count;
+  return TOOL_OK;
+}
+
+int session_open(session *s, const char *who, const session_options *options) {
+  icn_error error;
+  memset(s, 0, sizeof *s);
+  int code = read_shapes(s, who, &options->shapes);
+  if (code != TOOL_OK) return code;
+  if (icn_context_create(NULL, &s->context, &error) != ICN_OK) return tool_error(&error);
+  return find_devices(s, options->device);
+}
+
+void session_close(session *s) {
+  for (size_t i = 0; i < s->shape_count; i++) free(s->shape_names[i]);
+  free(s->shape_names);
+  free(s->shapes);
+  free(s->devices);
+  icn_context_destroy(s->context);
+  memset(s, 0, sizeof *s);
+}
+
+const char *device_label(const icn_device *device, char text[16]) {
+  int index = icn_device_get_info(device).index;
+  if (index < 0)
+    snprintf(text, 16, "reference");
+  else
+    snprintf(text, 16, "%d", index);
+  return text;
+}
+
+int session_load_model(const session *s, const char *path, icn_model **model) {
+  icn_error error;
+  if (icn_model_load(s->context, path, model, &error) != ICN_OK) return tool_error(&error);
+  return TOOL_OK;
+}
+
+int session_executor(const session *s, const session_options *options, icn_model *model, const icn_device *device, bool keep_values,
+                     bool profile, icn_executor **executor) {
+  icn_error error;
+  icn_executor_options o;
+  icn_executor_options_init(&o);
+  o.device = device;
+  o.batch = options->batch;
+  o.shapes = s->shapes;
+  o.shape_count = s->shape_count;
+  o.cores = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE ? 0 : (uint32_t)options->cores;
+  o.disabled_passes = options->passes_off;
+  o.forced_rows = options->rows;
+  o.keep_values = keep_values;
+  o.profile = profile;
+  progress_show("preparing", 0, 0);
+  icn_status status = icn_executor_create(model, &o, executor, &error);
+  progress_clear();
+  return status == ICN_OK ? TOOL_OK : tool_error(&error);
+}

@@ -1,0 +1,48 @@
+/* What the subcommands that run or plan models share: the options, the context, the chosen devices. */
+#ifndef ICN_TOOLS_SESSION_H
+#define ICN_TOOLS_SESSION_H
+
+#include "options.h"
+
+typedef struct session_options {
+  const char *device, *passes_off, *rows;
+  long cores, batch;
+  text_list shapes; /* [NAME=]1x3x299x299 */
+} session_options;
+
+/* Rows for a subcommand's table of options. */
+/* clang-format off */
+#define SESSION_DEVICE_OPTION(s)                                                                                                        \
+  {"device", "WHICH", OPTION_TEXT, &(s).device, 0, 0,                                                                                   \
+   "an index, a part of a name, cpu, gpu, reference (plain C, slow and right) or all; default: the first GPU, else the first CPU"}
+#define SESSION_MODEL_OPTIONS(s)                                                                                                        \
+  {"cores", "N", OPTION_INTEGER, &(s).cores, 1, 65536, "use only N of a CPU device's cores"},                                           \
+  {"shape", "[NAME=]SHAPE", OPTION_TEXTS, &(s).shapes, 0, 0,                                                                            \
+   "the shape of an input that the model leaves open, such as image=1x3x299x299; NAME may be left out when there is one input"},        \
+  {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \
+  {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply"}
+#define SESSION_BATCH_OPTION(s)                                                                                                         \
+  {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
+/* clang-format on */
+
+typedef struct session {
+  icn_context *context;
+  const icn_device **devices; /* what --device names: one, or with "all" every OpenCL device */
+  size_t device_count;
+  icn_input_shape *shapes;
+  char **shape_names; /* what shapes[i].name points at */
+  size_t shape_count;
+} session;
+
+/* Opens the context and finds the devices; TOOL_OK or the exit code. session_close in either case. */
+int session_open(session *s, const char *who, const session_options *options);
+void session_close(session *s);
+/* The number of one device in its table: its index, or "reference". */
+const char *device_label(const icn_device *device, char text[16]);
+
+int session_load_model(const session *s, const char *path, icn_model **model);
+/* An executor for devices[index]. */
+int session_executor(const session *s, const session_options *options, icn_model *model, const icn_device *device, bool keep_values,
+                     bool profile, icn_executor **executor);
+
+#endif

@@ -1,0 +1,30 @@
+# The command-line tool: a user of the public API (and of host/os.h for files and time).
+find_path(ICN_CJSON_INCLUDE cjson/cJSON.h REQUIRED)
+find_library(ICN_CJSON_LIBRARY cjson REQUIRED)
+
+# One file a line.
+set(ICN_TOOL_SOURCES
+  tools/cmd_bench.c
+  tools/cmd_check.c
+  tools/cmd_classify.c
+  tools/cmd_devices.c
+  tools/cmd_plan.c
+  tools/cmd_run.c
+  tools/json.c
+  tools/labels.c
+  tools/main.c
+  tools/npy.c
+  tools/options.c
+  tools/recipe.c
+  tools/session.c
+  tools/tensors.c
+  tools/terminal.c
+  tools/tool.c
+)
+if("host/executor.c" IN_LIST ICN_HOST_SOURCES)
+add_executable(clinception_tool ${ICN_TOOL_SOURCES})
+set_target_properties(clinception_tool PROPERTIES OUTPUT_NAME clinception)
+target_include_directories(clinception_tool PRIVATE tools)
+target_include_directories(clinception_tool SYSTEM PRIVATE ${ICN_CJSON_INCLUDE})
+target_link_libraries(clinception_tool PRIVATE clinception_static ${ICN_CJSON_LIBRARY} icn_flags)
+endif()
