@@ -76,4 +76,7 @@ set(ICN_LIB_SOURCES
   lib/import_reduce.c
   lib/import_resize.c
   lib/import_table.c
+  lib/builtin.c
+  lib/builtin_net.c
+  lib/builtin_inception_v3.c
 )
