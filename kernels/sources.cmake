@@ -11,6 +11,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_gpu.cl
   kernels/conv_transpose.cl
   kernels/depthwise.cl
+  kernels/gemm_epilogue.cl
   kernels/matmul_direct.cl
   kernels/matmul_gpu.cl
   kernels/matmul_tile.cl

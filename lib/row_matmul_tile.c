@@ -11,14 +11,14 @@
 
 enum { MR = 0, NV = 1, VW = 2, TALLEST_TILE = 14 };
 
-/* Few rows are bound by reading b: one tile takes them all and a wide panel streams. */
+/* conv_tile's shapes, so that a network's fully connected layer needs no program of its own: the low and wide one where there are few rows
+ * (reading b is then what takes the time, not the surplus rows), else the usual one. */
 static void choose_tile(const icn_device_desc *device, int64_t rows, icn_config *config) {
-  static const int32_t ROWS[3][2] = {{14, 2}, {6, 2}, {6, 2}}; /* of 16, 8, 4 lanes: as conv_tile's */
   const int width = icn_cpu_vector(device);
-  const int32_t *usual = ROWS[width == 16 ? 0 : width == 8 ? 1 : 2];
+  const bool few = rows <= 8;
   memset(config, 0, sizeof *config);
-  config->value[MR] = rows == 1 ? 1 : rows <= 4 && width == 16 ? 4 : usual[0];
-  config->value[NV] = rows == 1 || (rows <= 4 && width == 16) ? 4 : usual[1];
+  config->value[MR] = width == 16 ? (few ? 8 : 14) : (few ? 4 : 6);
+  config->value[NV] = few ? 3 : 2;
   config->value[VW] = width;
 }
 

@@ -79,4 +79,5 @@ set(ICN_LIB_SOURCES
   lib/builtin.c
   lib/builtin_net.c
   lib/builtin_inception_v3.c
+  lib/row_clblast.c
 )

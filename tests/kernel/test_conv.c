@@ -1,0 +1,175 @@
+/* CONV and CONV_TRANSPOSE: every distinct convolution of two Inception networks (smaller images), and small cases that hurt. */
+#include <string.h>
+
+#include "support/kernel_case.h"
+#include "support/network_layers.h"
+
+/* A window with everything that may differ between h and w. */
+typedef struct window {
+  int64_t kernel[2], stride[2], dilation[2], begin[2], end[2], groups;
+} window;
+
+static icn_params params_of(const window *w) {
+  icn_params p = {.groups = w->groups};
+  for (int k = 0; k < 2; k++) {
+    p.kernel[k] = w->kernel[k];
+    p.stride[k] = w->stride[k];
+    p.dilation[k] = w->dilation[k];
+    p.pad_begin[k] = w->begin[k];
+    p.pad_end[k] = w->end[k];
+  }
+  return p;
+}
+
+static kernel_case *add(kernel_suite *suite, int64_t n, int64_t c, int64_t h, int64_t w, int64_t oc, const window *win) {
+  const icn_params params = params_of(win);
+  return kernel_suite_add_conv(suite, n, c, h, w, oc, &params, 0);
+}
+
+/* A square window of `size` with "same" padding. */
+static kernel_case *add_square(kernel_suite *suite, int64_t n, int64_t c, int64_t side, int64_t oc, int64_t size) {
+  const int64_t pad = size / 2;
+  return add(suite, n, c, side, side, oc, &(window){{size, size}, {1, 1}, {1, 1}, {pad, pad}, {pad, pad}, 1});
+}
+
+static int shrink(int side, int kernel) {
+  const int most = kernel > 5 ? 13 : 9;
+  return side < most ? side : most;
+}
+
+static void add_network(kernel_suite *suite, const network_layer *layers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const network_layer *l = &layers[i];
+    const window win = {{l->kh, l->kw}, {l->stride, l->stride}, {1, 1}, {l->pad_h, l->pad_w}, {l->pad_h, l->pad_w}, 1};
+    const icn_params params = params_of(&win);
+    kernel_case *c = kernel_suite_add_conv(suite, 1, l->ic, shrink(l->h, l->kh), shrink(l->w, l->kw), l->oc, &params, KERNEL_LARGE);
+    c->problem.epilogue.function = ICN_FN_RELU;
+  }
+}
+
+static void add_windows(kernel_suite *suite) {
+  static const window WINDOWS[] = {
+      {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1}, /* 1x1 */
+      {{1, 1}, {2, 3}, {1, 1}, {0, 0}, {0, 0}, 1}, /* 1x1 with a stride */
+      {{1, 1}, {1, 1}, {1, 1}, {1, 2}, {2, 1}, 1}, /* 1x1 with padding: whole outputs of bias alone */
+      {{3, 3}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1}, /* no padding */
+      {{3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1}, /* TensorFlow's SAME */
+      {{3, 3}, {1, 1}, {2, 3}, {2, 3}, {2, 3}, 1}, /* dilation */
+      {{2, 4}, {3, 1}, {1, 2}, {1, 0}, {0, 3}, 1}, /* even window, asymmetric everything */
+      {{1, 7}, {1, 1}, {1, 1}, {0, 3}, {0, 3}, 1}, {{7, 1}, {1, 1}, {1, 1}, {3, 0}, {3, 0}, 1},
+      {{5, 5}, {4, 4}, {1, 1}, {2, 2}, {2, 2}, 1}, {{9, 11}, {1, 1}, {1, 1}, {5, 6}, {5, 6}, 1}, /* larger than the image */
+      {{3, 3}, {7, 7}, {1, 1}, {1, 1}, {1, 1}, 1},                                               /* stride larger than the window */
+  };
+  static const int64_t SIZES[][4] = {{3, 7, 7, 5}, {1, 5, 8, 33}, {16, 7, 6, 16}}; /* c, h, w, oc */
+  for (size_t i = 0; i < sizeof WINDOWS / sizeof WINDOWS[0]; i++)
+    for (size_t k = 0; k < sizeof SIZES / sizeof SIZES[0]; k++)
+      add(suite, 1, SIZES[k][0], SIZES[k][1], SIZES[k][2], SIZES[k][3], &WINDOWS[i]);
+}
+
+static void add_channels(kernel_suite *suite) {
+  static const int64_t CHANNELS[] = {1, 3, 5, 31, 33, 47, 49, 65, 80};
+  for (size_t i = 0; i < sizeof CHANNELS / sizeof CHANNELS[0]; i++) {
+    add_square(suite, 1, 3, 5, CHANNELS[i], 3);
+    add_square(suite, 1, CHANNELS[i], 5, 6, 3);
+    add_square(suite, 1, 8, 3, CHANNELS[i], 1);
+  }
+  add_square(suite, 1, 1, 1, 1, 1);
+  add_square(suite, 1, 1024, 4, 32, 1); /* pixels 4 KiB apart */
+  add_square(suite, 1, 2048, 3, 7, 1);
+  add_square(suite, 3, 6, 7, 40, 3); /* tiles across images */
+  add_square(suite, 2, 16, 13, 16, 3);
+  add_square(suite, 5, 7, 1, 19, 3); /* 1x1 images */
+  add_square(suite, 7, 33, 3, 65, 1);
+}
+
+static void add_groups(kernel_suite *suite) {
+  static const int64_t GROUPS[][3] = {{4, 6, 2}, {6, 9, 3}, {8, 8, 8}, {5, 5, 5}, {33, 33, 33}, {4, 12, 4}, {96, 64, 2}, {17, 34, 17}};
+  for (size_t i = 0; i < sizeof GROUPS / sizeof GROUPS[0]; i++)
+    for (int64_t stride = 1; stride <= 2; stride++)
+      add(suite, 2, GROUPS[i][0], 6, 5, GROUPS[i][1], &(window){{3, 3}, {stride, stride}, {1, 1}, {1, 1}, {1, 1}, GROUPS[i][2]});
+  add(suite, 1, 16, 9, 9, 16, &(window){{3, 5}, {1, 2}, {2, 1}, {2, 2}, {1, 0}, 16});
+}
+
+static void add_residual(kernel_case *c) { kernel_case_input(c, ICN_CONV_RESIDUAL, 4, c->problem.out.shape.dim); }
+
+static void add_epilogues(kernel_suite *suite) {
+  static const icn_epilogue EPILOGUES[] = {
+      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}, {ICN_FN_LEAKY_RELU, 0.25f, 0}};
+  static const int64_t OUTPUTS[] = {5, 48};
+  for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
+    for (size_t k = 0; k < 2; k++)
+      for (int residual = 0; residual < 2; residual++) {
+        kernel_case *c = add_square(suite, 1, 6, 5, OUTPUTS[k], 3);
+        c->problem.epilogue = EPILOGUES[e];
+        if (residual) add_residual(c);
+        c = add(suite, 1, 20, 5, 5, 20, &(window){{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 20});
+        c->problem.epilogue = EPILOGUES[e];
+        if (residual) add_residual(c);
+      }
+}
+
+/* Weight scale, no bias, weights that are not constant. */
+static void add_inputs(kernel_suite *suite) {
+  static const int64_t SIZES[][3] = {{4, 7, 1}, {7, 7, 7}, {4, 40, 1}, {40, 40, 40}}; /* c, oc, groups */
+  for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+    const window win = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, SIZES[i][2]};
+    kernel_case *c = add(suite, 1, SIZES[i][0], 5, 6, SIZES[i][1], &win);
+    kernel_case_constant(c, ICN_CONV_SCALE, 1, (const int64_t[]){SIZES[i][1]});
+    c = add(suite, 1, SIZES[i][0], 5, 6, SIZES[i][1], &win);
+    c->problem.present &= ~(1U << ICN_CONV_BIAS);
+    c->problem.constant &= ~(1U << ICN_CONV_BIAS);
+    memset(&c->problem.in[ICN_CONV_BIAS], 0, sizeof c->problem.in[ICN_CONV_BIAS]);
+    c = add(suite, 1, SIZES[i][0], 5, 6, SIZES[i][1], &win);
+    c->problem.constant = 0;
+  }
+}
+
+/* Input or output in the model's order: only the universal row reads them. */
+static void add_views(kernel_suite *suite) {
+  static const window SAME = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
+  kernel_case *c = add(suite, 2, 5, 6, 7, 9, &SAME);
+  c->flags |= KERNEL_VIEWS_GIVEN;
+  c->problem.in[ICN_CONV_X] = icn_view_dense(&c->problem.in[ICN_CONV_X].shape);
+  c->problem.out = icn_view_device(&c->problem.out.shape, 12);
+  c = add(suite, 2, 5, 6, 7, 9, &SAME);
+  c->flags |= KERNEL_VIEWS_GIVEN;
+  c->problem.in[ICN_CONV_X] = icn_view_device(&c->problem.in[ICN_CONV_X].shape, 0);
+  c->problem.out = icn_view_dense(&c->problem.out.shape);
+}
+
+static void add_transposed(kernel_suite *suite) {
+  static const window WINDOWS[] = {
+      {{3, 3}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1}, {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 1}, {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1},
+      {{4, 3}, {3, 2}, {1, 2}, {1, 0}, {2, 1}, 1}, {{3, 3}, {2, 1}, {2, 2}, {1, 1}, {1, 1}, 2}, {{1, 5}, {1, 3}, {1, 1}, {0, 2}, {0, 2}, 3},
+  };
+  for (size_t i = 0; i < sizeof WINDOWS / sizeof WINDOWS[0]; i++)
+    for (int64_t more = 0; more < 2; more++) { /* output padding */
+      const window *w = &WINDOWS[i];
+      const int64_t n = 2, c = 6, h = 4, wide = 5, oc = 6;
+      int64_t out[2];
+      const int64_t in[2] = {h, wide};
+      for (int k = 0; k < 2; k++)
+        out[k] = (in[k] - 1) * w->stride[k] + w->dilation[k] * (w->kernel[k] - 1) + 1 - w->begin[k] - w->end[k] + more;
+      kernel_case *x = kernel_suite_add(suite, ICN_OP_CONV_TRANSPOSE, 0);
+      x->problem.params = params_of(w);
+      x->problem.epilogue.function = more ? ICN_FN_RELU : ICN_FN_IDENTITY;
+      kernel_case_input(x, ICN_CONV_X, 4, (const int64_t[]){n, c, h, wide});
+      kernel_case_constant(x, ICN_CONV_WEIGHT, 4, (const int64_t[]){c, oc / w->groups, w->kernel[0], w->kernel[1]});
+      if (more) kernel_case_constant(x, ICN_CONV_BIAS, 1, (const int64_t[]){oc});
+      kernel_case_output(x, 4, (const int64_t[]){n, oc, out[0], out[1]});
+    }
+}
+
+static void add_cases(kernel_suite *suite) {
+  add_windows(suite);
+  add_channels(suite);
+  add_groups(suite);
+  add_epilogues(suite);
+  add_inputs(suite);
+  add_views(suite);
+  add_transposed(suite);
+  add_network(suite, INCEPTION_V3_LAYERS, sizeof INCEPTION_V3_LAYERS / sizeof INCEPTION_V3_LAYERS[0]);
+  add_network(suite, GOOGLENET_LAYERS, sizeof GOOGLENET_LAYERS / sizeof GOOGLENET_LAYERS[0]);
+}
+
+int main(void) { return kernel_suite_main("conv", add_cases); }
