@@ -52,11 +52,11 @@ static void push_gemm(icn_emit *emit, const gemm *g) {
 }
 
 /* -1 for an input that is absent. */
-static void push_epilogue(icn_emit *emit, const icn_problem *problem, const gemm *g, int scale, int bias, int residual,
-                          int64_t residual_stride, int64_t bias_stride) {
+static void push_epilogue(icn_emit *emit, const icn_device_desc *device, const icn_problem *problem, const gemm *g, int scale, int bias,
+                          int residual, int64_t residual_stride, int64_t bias_stride) {
   if (scale < 0 && bias < 0 && residual < 0 && problem->epilogue.function == ICN_FN_IDENTITY) return;
   icn_launch *launch = icn_emit_launch(emit, "gemm_epilogue.cl", "gemm_epilogue");
-  icn_launch_items(launch, g->m * g->n);
+  icn_launch_items(launch, device, g->m * g->n);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_IN + (scale < 0 ? 0 : scale));
   icn_launch_tensor(launch, ICN_OPERAND_IN + (bias < 0 ? 0 : bias));
@@ -97,13 +97,13 @@ double icn_clblast_conv_cost(const icn_problem *problem, const icn_device_desc *
 
 icn_status icn_clblast_conv_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                  icn_error *error) {
-  (void)device, (void)config;
+  (void)config;
   icn_status status = ICN_OK;
   gemm g;
   ICN_REQUIRE(conv_gemm(problem, &g), ICN_UNSUPPORTED, "clblast_conv: the weights' strides are no leading dimension");
   const bool bias = icn_problem_has(problem, ICN_CONV_BIAS), residual = icn_problem_has(problem, ICN_CONV_RESIDUAL);
   push_gemm(emit, &g);
-  push_epilogue(emit, problem, &g, icn_problem_has(problem, ICN_CONV_SCALE) ? ICN_CONV_SCALE : -1, bias ? ICN_CONV_BIAS : -1,
+  push_epilogue(emit, device, problem, &g, icn_problem_has(problem, ICN_CONV_SCALE) ? ICN_CONV_SCALE : -1, bias ? ICN_CONV_BIAS : -1,
                 residual ? ICN_CONV_RESIDUAL : -1, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0,
                 bias ? problem->in[ICN_CONV_BIAS].stride[0] : 0);
 done:
@@ -142,7 +142,7 @@ double icn_clblast_matmul_cost(const icn_problem *problem, const icn_device_desc
 
 icn_status icn_clblast_matmul_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                    icn_error *error) {
-  (void)device, (void)config;
+  (void)config;
   icn_status status = ICN_OK;
   icn_matmul_sizes s;
   gemm g;
@@ -150,7 +150,7 @@ icn_status icn_clblast_matmul_emit(const icn_problem *problem, const icn_device_
               "clblast_matmul: a matrix has no leading dimension");
   const bool third = icn_problem_has(problem, 2), row = s.m == 1 || s.c_m == 0;
   push_gemm(emit, &g);
-  push_epilogue(emit, problem, &g, -1, third && row ? 2 : -1, third && !row ? 2 : -1, s.c_m, s.c_n);
+  push_epilogue(emit, device, problem, &g, -1, third && row ? 2 : -1, third && !row ? 2 : -1, s.c_m, s.c_n);
 done:
   return status;
 }
