@@ -37,9 +37,9 @@ static void print_why(const char *why, icn_text *text) {
 
 static void print_layer(const icn_plan_layer *layer, const widths *w, icn_text *text) {
   char key[ICN_KEY_BYTES];
-  icn_text_append(text, "%-*s  %-*s  %-*s  %-6s  %9.1f  %10.1f\n", w->name, layer->name, w->key, icn_problem_key(&layer->problem, key),
-                  w->row, layer->choice.row->name, layer->choice.rule, icn_problem_flop(&layer->problem) / 1e6,
-                  icn_problem_bytes(&layer->problem) / 1024);
+  icn_text_append(text, "%-*s  %-*s  %-*s  %-6s  %9.1f  %9.1f  %9.1f\n", w->name, layer->name, w->key,
+                  icn_problem_key(&layer->problem, key), w->row, layer->choice.row->name, layer->choice.rule,
+                  icn_problem_flop(&layer->problem) / 1e6, icn_problem_bytes(&layer->problem) / 1024, layer->choice.cost_seconds * 1e6);
   print_why(layer->why, text);
 }
 
@@ -66,7 +66,7 @@ static void print_totals(const icn_plan *plan, icn_text *text) {
     if (plan->layers[l].problem.op == ICN_OP_COPY) copies++;
   }
   for (size_t s = 0; s < plan->step_count; s++) programs += first_of_program(plan, s) ? 1 : 0;
-  icn_text_append(text, "%zu layers (%zu copies), %zu launches of %zu programs, %.3f GFLOP, %.3g ms expected\n", plan->layer_count, copies,
+  icn_text_append(text, "%zu layers (copies: %zu), %zu launches of %zu programs, %.3f GFLOP, %.3g ms expected\n", plan->layer_count, copies,
                   plan->step_count, programs, flop / 1e9, seconds * 1e3);
   icn_text_append(text, "activations %.2f MiB (at most %.2f MiB are alive at once), weights %.2f MiB\n", (double)plan->arena_bytes / mebi,
                   (double)plan->arena_lower_bound_bytes / mebi, (double)plan->weight_bytes / mebi);
@@ -86,7 +86,8 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
     const icn_value *value = &graph->values[graph->outputs[o]];
     icn_text_append(text, "output %s %s\n", graph->output_names[o], icn_shape_text(&value->shape, shape));
   }
-  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-6s  %9s  %10s\n", w.name, "layer", w.key, "problem", w.row, "row", "chosen", "MFLOP", "KiB");
+  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-6s  %9s  %9s  %9s\n", w.name, "layer", w.key, "problem", w.row, "row", "chosen", "MFLOP",
+                  "KiB", "expect us");
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
   print_totals(plan, text);

@@ -1,0 +1,171 @@
+/* Inception-v3, the built-in one and a real one, planned for several devices: joins copy nothing, memory is near its bound, no limit is
+ * broken, and the plan computes what the graph says. */
+#include "passes.h"
+#include "ref.h"
+#include "source.h"
+#include "support/icn_test.h"
+#include "support/plan_run.h"
+
+enum { MODEL_BYTES = 200 << 20 };
+
+typedef struct network {
+  icn_source source;
+  icn_graph graph;
+  void *file;
+} network;
+
+static void *read_file(const char *path, size_t *bytes) {
+  FILE *file = fopen(path, "rb");
+  void *data = malloc(MODEL_BYTES);
+  if (file == NULL || data == NULL) fail_msg("%s cannot be read", path);
+  *bytes = fread(data, 1, MODEL_BYTES, file);
+  fclose(file);
+  return data;
+}
+
+/* `path` NULL: the built-in network `spec`. */
+static network *load(const char *path, const char *spec, int64_t batch) {
+  network *n = calloc(1, sizeof *n);
+  icn_allocator allocator = icn_allocator_default();
+  icn_error error = {ICN_OK, ""};
+  icn_source_init(&n->source, &allocator);
+  icn_graph_init(&n->graph, &allocator);
+  size_t bytes = 0;
+  if (path != NULL) n->file = read_file(path, &bytes);
+  icn_status status = path != NULL ? icn_onnx_parse(n->file, bytes, NULL, &n->source, &error) : icn_builtin_make(spec, &n->source, &error);
+  if (status == ICN_OK) status = icn_import(&n->source, NULL, 0, batch, &n->graph, &error);
+  if (status == ICN_OK) status = icn_passes_run(&n->graph, NULL, NULL, &error);
+  if (status != ICN_OK) fail_msg("%s", error.message);
+  return n;
+}
+
+static void unload(network *n) {
+  icn_graph_fini(&n->graph);
+  icn_source_fini(&n->source);
+  free(n->file);
+  free(n);
+}
+
+static icn_device_desc device_at(int index) {
+  icn_device_desc device = icn_device_desc_example(index == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU);
+  if (index == 2) { /* a small one: everything at OpenCL's least */
+    snprintf(device.name, sizeof device.name, "small GPU");
+    device.compute_units = 2;
+    device.local_bytes = 32 * 1024;
+    device.local_is_real = false;
+    device.max_work_group = 64;
+    for (int k = 0; k < 3; k++) device.max_work_item[k] = 64;
+    device.wave = 16;
+    device.vector_width = 4;
+    device.fast_fma = false;
+  }
+  return device;
+}
+
+enum { DEVICES = 3 };
+
+/* Work-group, local memory and argument limits of the device, and that sizes divide. */
+static void check_limits(const icn_plan_layer *layer, const icn_launch *launch, const icn_device_desc *device) {
+  uint64_t group = 1, local_bytes = 0, argument_bytes = 0;
+  for (uint32_t k = 0; k < launch->dims; k++) {
+    if (launch->global[k] == 0) fail_msg("layer '%s': %s has an empty range", layer->name, launch->kernel);
+    if (launch->local[k] == 0) continue;
+    assert_int_equal(launch->global[k] % launch->local[k], 0);
+    assert_true(launch->local[k] <= device->max_work_item[k]);
+    group *= launch->local[k];
+  }
+  for (int a = 0; a < launch->arg_count; a++) {
+    if (launch->args[a].kind == ICN_ARG_LOCAL) local_bytes += launch->args[a].as.local_bytes;
+    argument_bytes += launch->args[a].kind == ICN_ARG_INT8 ? 32 : launch->args[a].kind == ICN_ARG_TENSOR ? 16 : 8;
+  }
+  if (group > device->max_work_group) fail_msg("layer '%s': groups of %d items", layer->name, (int)group);
+  if (local_bytes > device->local_bytes) fail_msg("layer '%s': %d bytes of local memory", layer->name, (int)local_bytes);
+  assert_true(argument_bytes <= device->argument_bytes);
+}
+
+static void check_plan(const network *n, const icn_device_desc *device, int64_t batch) {
+  icn_plan plan;
+  icn_error error = {ICN_OK, ""};
+  if (icn_plan_make(&n->graph, device, NULL, &plan, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_plan_check(&plan, &error) != ICN_OK) fail_msg("%s", error.message);
+  int joins = 0;
+  for (size_t l = 0; l < plan.layer_count; l++) {
+    const icn_plan_layer *layer = &plan.layers[l];
+    bool copy = layer->problem.op == ICN_OP_COPY;
+    if (copy && strncmp(layer->name, "input ", 6) != 0) fail_msg("layer '%s' copies", layer->name);
+    if (!copy && layer->problem.out.shape.rank == 4) joins += icn_view_pixel_stride(&layer->problem.out) > layer->problem.out.shape.dim[1];
+    for (int i = 0; i < layer->emit.launch_count; i++) check_limits(layer, &layer->emit.launch[i], device);
+  }
+  assert_true(joins >= 30);
+  print_message("%s, batch %d: %d layers, %d steps, activations %.2f MiB, alive at once %.2f MiB, weights %.2f MiB\n", device->name,
+                (int)batch, (int)plan.layer_count, (int)plan.step_count, (double)plan.arena_bytes / 1048576,
+                (double)plan.arena_lower_bound_bytes / 1048576, (double)plan.weight_bytes / 1048576);
+  assert_true((double)plan.arena_bytes <= 1.15 * (double)plan.arena_lower_bound_bytes);
+  icn_plan_fini(&plan);
+}
+
+static void check_network(const char *path, const char *spec) {
+  for (int64_t batch = 1; batch <= 8; batch += 7) {
+    network *n = load(path, spec, batch);
+    for (int d = 0; d < DEVICES; d++) {
+      icn_device_desc device = device_at(d);
+      check_plan(n, &device, batch);
+    }
+    unload(n);
+  }
+}
+
+static void the_builtin_network_joins_without_copies(void **state) {
+  (void)state;
+  check_network(NULL, "inception_v3");
+}
+
+static void a_real_network_joins_without_copies(void **state) {
+  (void)state;
+  char path[1024];
+  if (icn_test_shared("models/inception_v3_moderation.onnx", path, sizeof path) == NULL) {
+    print_message("the shared models are not there\n");
+    skip();
+  }
+  check_network(path, NULL);
+}
+
+static void the_plan_computes_what_the_graph_says(void **state) {
+  (void)state;
+  network *n = load(NULL, "inception_v3:input=75,classes=10", 2);
+  icn_allocator allocator = icn_allocator_default();
+  icn_arena arena;
+  icn_error error = {ICN_OK, ""};
+  icn_plan plan;
+  icn_test_run run;
+  uint32_t seed = 5;
+  icn_device_desc device = device_at(1);
+  icn_arena_init(&arena, &allocator);
+  const float **want = calloc(n->graph.value_count, sizeof *want);
+  int64_t elems = icn_shape_elems(&n->graph.values[n->graph.inputs[0]].shape);
+  float *pixels = malloc((size_t)elems * sizeof *pixels);
+  for (int64_t i = 0; i < elems; i++) pixels[i] = (float)(icn_test_random(&seed) % 256) / 255;
+  want[n->graph.inputs[0]] = pixels;
+  assert_int_equal(icn_ref_run(&n->graph, want, &arena, NULL, NULL, &error), ICN_OK);
+  if (icn_plan_make(&n->graph, &device, NULL, &plan, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(icn_test_run_plan(&plan, &n->graph, (const float *const[]){pixels}, seed, &run, &error), ICN_OK);
+  for (size_t o = 0; o < n->graph.output_count; o++) {
+    size_t count = (size_t)icn_shape_elems(&n->graph.values[n->graph.outputs[o]].shape);
+    assert_memory_equal(icn_test_run_output(&run, &plan, (int)o), want[n->graph.outputs[o]], count * sizeof(float));
+  }
+  icn_test_run_fini(&run);
+  icn_plan_fini(&plan);
+  icn_arena_fini(&arena);
+  free(want);
+  free(pixels);
+  unload(n);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_builtin_network_joins_without_copies),
+      cmocka_unit_test(a_real_network_joins_without_copies),
+      cmocka_unit_test(the_plan_computes_what_the_graph_says),
+  };
+  return cmocka_run_group_tests_name("plan_inception", tests, NULL, NULL);
+}
