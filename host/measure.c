@@ -10,6 +10,8 @@
 enum { CHAINS = 12, REPEATS = 5 };
 static const double WANTED_SECONDS = 0.03; /* of one timed launch: long beside the launch itself, short beside a second */
 
+static const float START[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}; /* of the chains */
+
 typedef struct bench {
   icn_runtime *runtime;
   icn_buffer *x, *y;
@@ -44,7 +46,9 @@ static icn_launch arithmetic_launch(const bench *b, size_t items, int iterations
   memset(&emit, 0, sizeof emit);
   icn_launch *launch = icn_emit_launch(&emit, "measure.cl", "measure_arithmetic");
   icn_launch_options(launch, "-D VW=%d", b->width);
-  icn_launch_range(launch, 1, items, 1, 1, 0, 0, 0);
+  const size_t local = icn_runtime_desc(b->runtime)->kind == ICN_DEVICE_CPU ? 1 : 0; /* one item a group: nothing else to vectorise */
+  icn_launch_range(launch, 1, items, 1, 1, local, local, local);
+  icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, iterations);
   icn_launch_float(launch, 0.999f);
@@ -123,6 +127,7 @@ icn_status icn_device_measure(const icn_context *context, const icn_device *devi
   const uint64_t bytes = copy_bytes(&device->desc);
   ICN_TRY(icn_buffer_create(b.runtime, bytes, NULL, &b.x, error));
   ICN_TRY(icn_buffer_create(b.runtime, bytes, NULL, &b.y, error));
+  ICN_TRY(icn_buffer_write(b.runtime, b.x, 0, sizeof START, START, error));
   ICN_TRY(measure_arithmetic(&b, flop_per_second, error));
   ICN_TRY(measure_copy(&b, bytes, bytes_per_second, error));
 done:

@@ -6,12 +6,20 @@ set(ICN_HOST_SOURCES
   host/clcall.c
   host/context.c
   host/device.c
+  host/exec_device.c
+  host/exec_reference.c
+  host/executor.c
   host/loader.c
   host/program.c
   host/runtime.c
   host/share.c
   host/source_text.c
+  host/weights.c
+  host/model.c
+  host/plan_api.c
   host/measure.c
+  host/interop.c
+  host/classify.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)
