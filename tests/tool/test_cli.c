@@ -1,0 +1,416 @@
+/* The command-line tool as a person meets it: help, options, every subcommand on tiny models, bad input, bad output. Each failure must be
+ * one sentence on standard error, the right exit code, and no file left behind. */
+#define _XOPEN_SOURCE 700
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "npy.h"
+#include "support/icn_test.h"
+
+static char folder[256], out[1 << 20], err[1 << 16];
+
+static void read_text(const char *path, char *text, size_t bytes) {
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  text[fread(text, 1, bytes - 1, file)] = '\0';
+  fclose(file);
+}
+
+/* Runs a shell command in which $T is the tool, $D the folder for files, $I the test pictures, $M the tiny models; its exit code. */
+static int sh(const char *format, ...) ICN_PRINTF(1, 2);
+static int sh(const char *format, ...) {
+  char command[4096], line[6000], path[300];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(command, sizeof command, format, arguments);
+  va_end(arguments);
+  const char *tool = getenv("ICN_TOOL") != NULL ? getenv("ICN_TOOL") : "./clinception", *data = getenv("ICN_TEST_DATA");
+  snprintf(line, sizeof line, "T='%s'; D='%s'; I='%s/images'; M='%s/tool'; { %s ; } >'%s/out' 2>'%s/err'", tool, folder, data, data,
+           command, folder, folder);
+  int result = system(line);
+  snprintf(path, sizeof path, "%s/out", folder);
+  read_text(path, out, sizeof out);
+  snprintf(path, sizeof path, "%s/err", folder);
+  read_text(path, err, sizeof err);
+  assert_true(WIFEXITED(result));
+  return WEXITSTATUS(result);
+}
+
+static bool exists(const char *name) {
+  char path[600];
+  struct stat info;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return stat(path, &info) == 0;
+}
+
+#define SUCCEEDS(...)                                                           \
+  do {                                                                          \
+    int code_ = sh(__VA_ARGS__);                                                \
+    if (code_ != 0) fail_msg("%s: exit code %d: %s", #__VA_ARGS__, code_, err); \
+    if (err[0] != '\0') fail_msg("%s: says '%s'", #__VA_ARGS__, err);           \
+  } while (0)
+
+/* One line on standard error that begins with the tool's name and has `part` in it. */
+static void check_failure(int code, int expected, const char *part, const char *what) {
+  if (code != expected) fail_msg("%s: exit code %d, expected %d: %s", what, code, expected, err);
+  const char *line_end = strchr(err, '\n');
+  if (strncmp(err, "clinception: ", 13) != 0 || line_end == NULL || line_end[1] != '\0') fail_msg("%s: not one sentence: '%s'", what, err);
+  if (strstr(err, part) == NULL) fail_msg("%s: '%s' does not say '%s'", what, err, part);
+}
+#define FAILS(expected, part, ...) check_failure(sh(__VA_ARGS__), expected, part, #__VA_ARGS__)
+
+static void assert_says(const char *part) {
+  if (strstr(out, part) == NULL) fail_msg("'%s' is not in the output: %s", part, out);
+}
+
+static void write_npy(const char *name, int rank, const int64_t *dim, const float *data) {
+  char path[600];
+  icn_error error;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (npy_save(path, rank, dim, data, &error) != ICN_OK) fail_msg("%s", error.message);
+}
+
+static npy read_npy(const char *name) {
+  char path[600];
+  icn_error error;
+  npy array;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (npy_load(path, &array, &error) != ICN_OK) fail_msg("%s", error.message);
+  return array;
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  static const float six[6] = {1, 2, 3, 4, 5, 6}, ten[6] = {10, 20, 30, 40, 50, 60};
+  float picture[3 * 8 * 8] = {0};
+  for (int i = 64; i < 128; i++) picture[i] = 1.0F; /* green */
+  snprintf(folder, sizeof folder, "/tmp/clinception-cli-XXXXXX");
+  if (mkdtemp(folder) == NULL) return -1;
+  write_npy("left.npy", 2, (const int64_t[]){2, 3}, six);
+  write_npy("right.npy", 2, (const int64_t[]){2, 3}, ten);
+  write_npy("wrong.npy", 2, (const int64_t[]){3, 2}, ten);
+  write_npy("green.npy", 4, (const int64_t[]){1, 3, 8, 8}, picture);
+  return sh(
+      "printf 'red\\ngreen\\nblue\\n' >$D/labels; printf 'red\\r\\ngreen\\r\\nblue\\r\\n\\r\\n' >$D/dos; printf 'red\\ngreen\\n' >$D/few;"
+      "printf 'a\\nb\\nc\\nd\\n' >$D/many; : >$D/empty; printf 'a\\0b' >$D/binary;"
+      "head -c 500 $I/rgb.jpg >$D/cut.jpg; head -c 100 $D/left.npy >$D/cut.npy");
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  char command[300];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  return system(command);
+}
+
+/* ------------------------------------------------------------ help, options */
+
+static void help_teaches(void **state) {
+  (void)state;
+  static const char *const names[] = {"devices", "classify", "run", "bench", "plan", "check"};
+  SUCCEEDS("$T --help");
+  for (size_t i = 0; i < 6; i++) assert_says(names[i]);
+  for (size_t i = 0; i < 6; i++) {
+    SUCCEEDS("$T %s --help", names[i]);
+    assert_says("usage: clinception ");
+    assert_says("--device WHICH");
+    assert_says("examples:");
+    for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
+      if (strlen(line) > 120) fail_msg("%s --help: a line of %zu characters: %s", names[i], strlen(line), line);
+  }
+  SUCCEEDS("$T --version");
+  assert_says("clinception 0.");
+}
+
+static void wrong_usage_is_explained(void **state) {
+  (void)state;
+  FAILS(2, "a subcommand is missing", "$T");
+  FAILS(2, "did you mean classify", "$T clasify");
+  FAILS(2, "unknown subcommand 'xyzzy'", "$T xyzzy");
+  FAILS(2, "did you mean --labels", "$T classify --lables x --model m a.jpg");
+  FAILS(2, "unknown option '-x'", "$T bench -x");
+  FAILS(2, "--repeat expects a whole number from 1 to", "$T bench m.onnx --repeat 0");
+  FAILS(2, "got 'many'", "$T bench m.onnx --repeat=many");
+  FAILS(2, "got '1.5'", "$T bench m.onnx --batch 1.5");
+  FAILS(2, "got '99999999999999999999'", "$T bench m.onnx --batch 99999999999999999999");
+  FAILS(2, "--batch is given twice", "$T bench m.onnx --batch 1 --batch 2");
+  FAILS(2, "--json takes no value", "$T bench m.onnx --json=yes");
+  FAILS(2, "--top needs a value", "$T classify --model m.onnx a.jpg --top");
+  FAILS(2, "--labels needs a value", "$T classify --labels --model m.onnx a.jpg");
+  FAILS(2, "one number or three", "$T classify --model m.onnx a.jpg --mean 1,2");
+  FAILS(2, "one number or three", "$T classify --model m.onnx a.jpg --mean 1,2,3,4");
+  FAILS(2, "one number or three", "$T classify --model m.onnx a.jpg --mean 1,");
+  FAILS(2, "one number or three", "$T classify --model m.onnx a.jpg --mean nan");
+  FAILS(2, "other than 0", "$T classify --model m.onnx a.jpg --std 0");
+  FAILS(2, "bicubic, bilinear or nearest", "$T classify --model m.onnx a.jpg --resize lanczos");
+  FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 0");
+  FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 120%%");
+  FAILS(2, "tf-slim", "$T classify --model m.onnx a.jpg --preprocess tensorflow");
+  FAILS(2, "which model", "$T classify a.jpg");
+  FAILS(2, "which picture", "$T classify --model m.onnx");
+  FAILS(2, "expected one model, got 0", "$T plan");
+  FAILS(2, "expected one model, got 2", "$T check a b");
+  FAILS(2, "only options", "$T devices x");
+  FAILS(2, "--all needs --outputs", "$T run m.onnx --all");
+  FAILS(2, "exclude each other", "$T plan m.onnx --device 0 --device-file x");
+  FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3y4");
+  FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3x");
+  FAILS(2, "empty text", "$T plan m.onnx --rows=");
+}
+
+/* ------------------------------------------------------------------- devices */
+
+static void devices_are_listed_and_recorded(void **state) {
+  (void)state;
+  SUCCEEDS("$T devices");
+  assert_says("index");
+  assert_says("cpu");
+  SUCCEEDS("$T devices --json");
+  assert_says("\"compute_units\"");
+  SUCCEEDS("$T devices --device 0 --record $D/device.txt");
+  SUCCEEDS("$T plan $M/colours.onnx --device-file $D/device.txt");
+  char with_opencl[4096];
+  snprintf(with_opencl, sizeof with_opencl, "%.4000s", out);
+  SUCCEEDS("CLINCEPTION_OPENCL_LIBRARY=none $T plan $M/colours.onnx --device-file $D/device.txt"); /* anywhere */
+  assert_string_equal(with_opencl, out);
+}
+
+static void missing_devices_are_named(void **state) {
+  (void)state;
+  FAILS(1, "banana", "$T bench $M/colours.onnx --device banana");
+  FAILS(1, "99", "$T bench $M/colours.onnx --device 99");
+  FAILS(1, "OpenCL", "CLINCEPTION_OPENCL_LIBRARY=none $T bench $M/colours.onnx");
+  FAILS(1, "OpenCL", "CLINCEPTION_OPENCL_LIBRARY=/nowhere/libOpenCL.so $T devices --device 0");
+  FAILS(1, "OpenCL", "CLINCEPTION_OPENCL_LIBRARY=none $T devices");
+  FAILS(1, "OpenCL", "OCL_ICD_VENDORS=$D/no-such-folder $T classify --model $M/colours.onnx $I/rgb.png");
+  SUCCEEDS("CLINCEPTION_OPENCL_LIBRARY=none $T classify --model $M/colours.onnx --device reference $I/rgb.png"); /* asked for by name */
+  FAILS(1, "cannot", "$T plan $M/colours.onnx --device-file $D/nothing");
+  FAILS(1, "", "$T plan $M/colours.onnx --device-file $D/labels");
+  FAILS(1, "", "$T plan $M/colours.onnx --device-file $D/empty");
+}
+
+/* ------------------------------------------------------------------ classify */
+
+static void pictures_are_classified(void **state) {
+  (void)state;
+  SUCCEEDS("$T classify --model $M/colours.onnx --labels $D/labels --top 2 $I/rgb.png $I/orientation6.jpg");
+  assert_says("recipe unit: resized to 8x8 (bicubic), RGB");
+  assert_says("rgb.png\n");
+  assert_says("orientation6.jpg\n");
+  assert_says("  green\n");
+  SUCCEEDS("$T classify --model=$M/colours.onnx --labels=$D/dos --json $I/rgb.png");
+  assert_says("\"label\":\t\"green\"");
+  assert_says("\"recipe\":\t\"unit");
+  SUCCEEDS("$T classify --model $M/colours.onnx --preprocess caffe $I/1x1.png");
+  assert_says("recipe caffe: resized to 8x8 (bilinear), BGR, (pixel * 1 - [104 117 123]) / 1");
+  SUCCEEDS("$T classify --model $M/colours.onnx --scale 1 --mean 127.5 --std 127.5 --resize nearest --crop 87.5%% $I/20000x1.png");
+  assert_says("central 87.5 % resized to 8x8 (nearest)");
+  SUCCEEDS("$T classify --model $M/colours.onnx --device all -- $I/grey16.png $I/cmyk.jpg $I/palette.gif");
+  SUCCEEDS("$T classify --model $M/colours.onnx --preprocess torchvision --device reference $I/alpha.png");
+  assert_says("shorter side resized to 9 (bilinear), middle 8x8");
+}
+
+static void bad_pictures_and_labels(void **state) {
+  (void)state;
+  FAILS(1, "none.jpg", "$T classify --model $M/colours.onnx $D/none.jpg");
+  FAILS(1, "is empty", "$T classify --model $M/colours.onnx $D/empty");
+  FAILS(1, "folder", "$T classify --model $M/colours.onnx $D");
+  FAILS(1, "cut off", "$T classify --model $M/colours.onnx $D/cut.jpg");
+  FAILS(1, "is not an image", "$T classify --model $M/colours.onnx $D/labels");
+  FAILS(1, "is not an image", "$T classify --model $M/colours.onnx --json $I/rgb.png $M/colours.onnx");
+  assert_string_equal(out, "");
+  FAILS(1, "has 2 labels, but the model has 3 classes: too few", "$T classify --model $M/colours.onnx --labels $D/few $I/rgb.png");
+  FAILS(1, "has 4 labels, but the model has 3 classes: too many", "$T classify --model $M/colours.onnx --labels $D/many $I/rgb.png");
+  FAILS(1, "is empty", "$T classify --model $M/colours.onnx --labels $D/empty $I/rgb.png");
+  FAILS(1, "not a text file", "$T classify --model $M/colours.onnx --labels $D/binary $I/rgb.png");
+  FAILS(1, "nothing", "$T classify --model $M/colours.onnx --labels $D/nothing $I/rgb.png");
+  FAILS(1, "does not take one picture", "$T classify --model $M/sums.onnx $I/rgb.png");
+  FAILS(2, "would be resized to 7", "$T classify --model $M/colours.onnx --crop 7 $I/rgb.png");
+}
+
+static void bad_models(void **state) {
+  (void)state;
+  FAILS(1, "none.onnx", "$T classify --model $D/none.onnx $I/rgb.png");
+  FAILS(1, "folder", "$T bench $D");
+  FAILS(1, "empty", "$T plan $D/empty");
+  FAILS(1, "rgb.jpg", "$T check $I/rgb.jpg");
+  FAILS(1, "cut.onnx", "head -c 200 $M/colours.onnx >$D/cut.onnx; $T run $D/cut.onnx");
+  FAILS(1, "builtin:", "$T bench builtin:nothing");
+}
+
+/* ----------------------------------------------------------------------- run */
+
+static void models_run_on_npy_files(void **state) {
+  (void)state;
+  SUCCEEDS("$T run $M/sums.onnx --input left=$D/left.npy --input right=$D/right.npy --output sum=$D/sum.npy --output a/product=$D/p.npy");
+  npy sum = read_npy("sum.npy"), product = read_npy("p.npy");
+  assert_int_equal(sum.count, 6);
+  assert_int_equal(sum.dim[0], 2);
+  assert_memory_equal(sum.data, ((const float[]){11, 22, 33, 44, 55, 66}), 24);
+  assert_memory_equal(product.data, ((const float[]){10, 40, 90, 160, 250, 360}), 24);
+  npy_fini(&sum);
+  npy_fini(&product);
+  SUCCEEDS("$T run $M/sums.onnx --input left=$D/left.npy --input right=$D/right.npy --outputs $D/new/folder --device all");
+  assert_true(exists("new/folder/sum.npy"));
+  assert_true(exists("new/folder/a_product.npy")); /* a slash cannot stand in a file's name */
+  SUCCEEDS("$T run $M/colours.onnx $D/green.npy --outputs $D/values --all --passes-off all");
+  assert_true(exists("values/probabilities.npy"));
+  assert_true(exists("values/mixed.npy"));
+  assert_true(exists("values/positive.npy"));
+  npy mixed = read_npy("values/mixed.npy");
+  assert_int_equal(mixed.rank, 4);
+  assert_true(mixed.data[0] == 0.1F && mixed.data[64] > 4.05F && mixed.data[64] < 4.15F);
+  npy_fini(&mixed);
+  SUCCEEDS("$T run $M/colours.onnx --input $D/green.npy");
+  assert_says("probabilities: 1x3, from ");
+  SUCCEEDS("$T run $M/sums.onnx --device reference --input left=$D/left.npy --input right=$D/right.npy");
+}
+
+static void not_a_number_crashes_nothing(void **state) {
+  (void)state;
+  float values[10];
+  for (int i = 0; i < 10; i++) values[i] = (float)i;
+  const uint32_t nan_bits = 0x7FC00000, infinity_bits = 0x7F800000;
+  memcpy(&values[3], &nan_bits, 4);
+  memcpy(&values[9], &infinity_bits, 4);
+  write_npy("special.npy", 2, (const int64_t[]){2, 5}, values);
+  SUCCEEDS("$T run $M/nan.onnx $D/special.npy --output $D/roots.npy");
+  npy roots = read_npy("roots.npy");
+  assert_true(roots.data[0] != roots.data[0]);
+  assert_true(roots.data[3] != roots.data[3]);
+  assert_true(roots.data[5] == 1.0F);
+  assert_true(roots.data[9] > 3e38F);
+  npy_fini(&roots);
+  SUCCEEDS("$T run $M/nan.onnx $D/special.npy");
+  assert_says("values are not finite");
+  FAILS(1, "is not finite", "$T bench $M/nan.onnx");
+}
+
+static void bad_inputs_and_outputs(void **state) {
+  (void)state;
+#define SUMS "$T run $M/sums.onnx --input left=$D/left.npy --input right=$D/right.npy"
+  FAILS(2, "no input 'middle'", "$T run $M/sums.onnx --input middle=$D/left.npy");
+  FAILS(2, "'left', 'right'", "$T run $M/sums.onnx --input $D/left.npy");
+  FAILS(2, "given twice", "$T run $M/sums.onnx --input left=$D/left.npy --input left=$D/left.npy");
+  FAILS(2, "input 'right' is missing", "$T run $M/sums.onnx --input left=$D/left.npy");
+  FAILS(2, "input 'image' is missing", "$T run $M/colours.onnx");
+  FAILS(1, "expects the shape ?x3, but its file holds 3x2", "$T run $M/sums.onnx --input left=$D/wrong.npy --input right=$D/right.npy");
+  FAILS(1, "expects the shape ?x3x8x8, but its file holds 2x3", "$T run $M/colours.onnx $D/left.npy");
+  FAILS(1, "none.npy", "$T run $M/colours.onnx $D/none.npy");
+  FAILS(1, "is empty", "$T run $M/colours.onnx $D/empty");
+  FAILS(1, "not a .npy file", "$T run $M/colours.onnx $D/labels");
+  FAILS(1, "cut", "$T run $M/colours.onnx $D/cut.npy");
+  FAILS(1, "'<i4'", "sed 's/<f4/<i4/' $D/green.npy >$D/integers.npy; $T run $M/colours.onnx $D/integers.npy --output $D/never.npy");
+  FAILS(2, "no output 'product'", SUMS " --output product=$D/never.npy");
+  FAILS(2, "'sum', 'a/product'", SUMS " --output $D/never.npy");
+  FAILS(1, "no/such", SUMS " --output sum=$D/no/such/never.npy");
+  FAILS(1, "No space left", SUMS " --output sum=/dev/full");
+  FAILS(1, "labels/never", SUMS " --outputs $D/labels/never");
+  FAILS(1, "folder", SUMS " --output sum=$D");
+  FAILS(1, "", "$T plan $M/colours.onnx --sources $D/labels/never");
+  FAILS(1, "", "$T devices --device 0 --record $D/no/such/never");
+  assert_int_equal(sh("find $D -name '*never*' -o -name '*tmp*' | grep ."), 1);
+  assert_true(exists("left.npy"));
+}
+
+static void big_endian_and_fortran_are_read(void **state) {
+  (void)state;
+  static const uint8_t big[] = {0x3F, 0x80, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0xA0, 0, 0, 0x40, 0, 0, 0, 0x40, 0x80, 0, 0, 0x40, 0xC0, 0, 0};
+  char path[600];
+  snprintf(path, sizeof path, "%s/strange.npy", folder);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  fprintf(file, "%cNUMPY%c%c%c%c", 0x93, 1, 0, 57, 0);
+  fprintf(file, "%-57s", "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 3)}");
+  fwrite(big, 1, sizeof big, file);
+  fclose(file);
+  SUCCEEDS("$T run $M/sums.onnx --input left=$D/strange.npy --input right=$D/right.npy --output sum=$D/strange-sum.npy");
+  npy sum = read_npy("strange-sum.npy");
+  assert_memory_equal(sum.data, ((const float[]){11, 25, 32, 44, 53, 66}), 24);
+  npy_fini(&sum);
+}
+
+/* --------------------------------------------------------- bench, plan, check */
+
+static void models_are_timed(void **state) {
+  (void)state;
+  SUCCEEDS("$T bench $M/colours.onnx --repeat 5 --batch 4");
+  assert_says("median");
+  SUCCEEDS("$T bench $M/colours.onnx --repeat 3 --device all --json --layers");
+  assert_says("\"median_seconds\"");
+  assert_says("\"row\"");
+  assert_says("\"peak_flop_per_second\"");
+  SUCCEEDS("$T bench $M/colours.onnx --repeat 3 --device reference --layers");
+  SUCCEEDS("$T bench $M/colours.onnx --repeat 3 --layers --cores 1");
+  assert_says("of peak");
+}
+
+static void plans_are_shown(void **state) {
+  (void)state;
+  SUCCEEDS("$T plan $M/colours.onnx --why --batch 2");
+  assert_says("mix");
+  assert_says("softmax");
+  SUCCEEDS("$T plan $M/colours.onnx --sources $D/sources");
+  assert_true(exists("sources/programs.txt"));
+  assert_int_equal(sh("grep -l __kernel $D/sources/*.cl"), 0);
+  SUCCEEDS("$T plan $M/sums.onnx --shape left=5x3 --shape right=5x3");
+  assert_says("5x3");
+  FAILS(2, "", "$T plan $M/sums.onnx --shape nothing=5x3");
+}
+
+static void devices_are_checked(void **state) {
+  (void)state;
+  SUCCEEDS("$T check $M/colours.onnx --device all");
+  assert_says(": ok");
+  SUCCEEDS("$T check $M/colours.onnx --image $I/rgb.jpg --layers --passes-off all");
+  assert_says("positive");
+  assert_says("probabilities");
+  FAILS(1, "the first is",
+        "$T check $M/colours.onnx --passes-off all --tolerance 0 --image $I/picture.png --preprocess torchvision --crop none");
+  FAILS(2, "name an OpenCL device", "$T check $M/colours.onnx --device reference");
+  FAILS(1, "takes no picture", "$T check $M/sums.onnx --image $I/rgb.png");
+  SUCCEEDS("$T check $M/sums.onnx --batch 3");
+}
+
+static void the_built_in_network_runs(void **state) {
+  (void)state;
+  SUCCEEDS("$T classify --model builtin:inception_v3:input=75,classes=10 --top 3 $I/rgb.jpg");
+  SUCCEEDS("$T check builtin:inception_v3:input=75,classes=10 --image $I/picture.png");
+  assert_says(": ok");
+}
+
+/* ----------------------------------------------------------- standard output */
+
+static void output_that_cannot_be_written(void **state) {
+  (void)state;
+  FAILS(1, "standard output: No space left", "$T devices >/dev/full");
+  FAILS(1, "standard output: No space left", "$T --help >/dev/full");
+  FAILS(1, "standard output: No space left", "$T bench $M/colours.onnx --repeat 1 --json >/dev/full");
+  FAILS(1, "standard output", "$T devices >&-");
+  FAILS(1, "standard output", "$T plan $M/colours.onnx --why >&-");
+  FAILS(1, "standard output: Broken pipe", "{ $T --help; echo $? >$D/code; } | true; sleep 0.1; exit $(cat $D/code)");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(help_teaches),
+      cmocka_unit_test(wrong_usage_is_explained),
+      cmocka_unit_test(devices_are_listed_and_recorded),
+      cmocka_unit_test(missing_devices_are_named),
+      cmocka_unit_test(pictures_are_classified),
+      cmocka_unit_test(bad_pictures_and_labels),
+      cmocka_unit_test(bad_models),
+      cmocka_unit_test(models_run_on_npy_files),
+      cmocka_unit_test(not_a_number_crashes_nothing),
+      cmocka_unit_test(bad_inputs_and_outputs),
+      cmocka_unit_test(big_endian_and_fortran_are_read),
+      cmocka_unit_test(models_are_timed),
+      cmocka_unit_test(plans_are_shown),
+      cmocka_unit_test(devices_are_checked),
+      cmocka_unit_test(the_built_in_network_runs),
+      cmocka_unit_test(output_that_cannot_be_written),
+  };
+  return cmocka_run_group_tests_name("cli", tests, make_folder, remove_folder);
+}
