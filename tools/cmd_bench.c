@@ -284,6 +284,7 @@ static int run(int argc, char **argv) {
        "also each layer: device time, share, GFLOP/s, which part of the device's measured peak that is, bytes read and written"},
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),
+      SESSION_CORES_OPTION(b.so),
       SESSION_MODEL_OPTIONS(b.so),
   };
   text_list positionals = {0};

@@ -65,7 +65,7 @@ static int compare(const check *c, icn_executor *executor, const tensors *output
   for (size_t i = 0; i < icn_executor_value_count(executor); i++) {
     icn_tensor_info info = icn_executor_value(executor, i);
     size_t at = tensors_find(&c->reference_values, info.name);
-    if (tensors_find(outputs, info.name) < outputs->count) continue;
+    if (tensors_find(outputs, info.name) < outputs->count || tensors_find(&c->inputs, info.name) < c->inputs.count) continue;
     if (at == c->reference_values.count || !same_shape(&info, &c->reference_values.info[at])) {
       v->not_in_reference++;
       continue;
@@ -85,7 +85,7 @@ static int report(const check *c, const icn_device *device, const table *t, cons
   if (c->layers) table_print(t);
   printf("device %s, %s: %zu values compared, the largest error is %.2g of the largest value, at '%s'", device_label(device, label),
          icn_device_get_info(device).name, v->compared, v->worst, v->worst_name);
-  if (v->not_in_reference > 0) printf("; %zu values have no counterpart in the reference", v->not_in_reference);
+  if (v->not_in_reference > 0) printf("; %zu without a counterpart in the reference", v->not_in_reference);
   printf(": %s\n", v->bad == 0 ? "ok" : "BAD");
   if (v->bad == 0) return TOOL_OK;
   return tool_fail(
@@ -163,6 +163,7 @@ static int run(int argc, char **argv) {
       {"tolerance", "X", OPTION_REAL, &c.tolerance, 0.0, 1.0, "the allowed error as a part of a value's largest element; default 1e-4"},
       SESSION_BATCH_OPTION(c.so),
       SESSION_DEVICE_OPTION(c.so),
+      SESSION_CORES_OPTION(c.so),
       SESSION_MODEL_OPTIONS(c.so),
       RECIPE_OPTIONS(c.ro),
   };

@@ -141,6 +141,7 @@ static int run(int argc, char **argv) {
       {"json", NULL, OPTION_FLAG, &c.json, 0, 0, "print JSON"},
       RECIPE_OPTIONS(c.ro),
       SESSION_DEVICE_OPTION(c.so),
+      SESSION_CORES_OPTION(c.so),
       SESSION_MODEL_OPTIONS(c.so),
   };
   text_list images = {0};

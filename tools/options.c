@@ -12,24 +12,18 @@ enum { HELP_COLUMNS = 100, MAX_OPTIONS = 64 };
 
 /* Words of `text` broken into lines; the first line starts in column `at`, the others are indented by `indent`. */
 static void print_wrapped(const char *text, int at, int indent) {
+  bool line_begins = true;
   while (*text != '\0') {
-    int length = (int)strcspn(text, " \n");
-    if (at > indent && at + length > HELP_COLUMNS) {
+    int length = (int)strcspn(text, " ");
+    if (!line_begins && at + 1 + length > HELP_COLUMNS) {
       printf("\n%*s", indent, "");
       at = indent;
+      line_begins = true;
     }
-    printf("%.*s", length, text);
-    at += length;
+    at += printf("%s%.*s", line_begins ? "" : " ", length, text);
+    line_begins = false;
     text += length;
-    if (*text == ' ') {
-      putchar(' ');
-      at++;
-      text++;
-    } else if (*text == '\n') {
-      printf("\n%*s", text[1] == '\n' ? 0 : indent, "");
-      at = indent;
-      text++;
-    }
+    text += strspn(text, " ");
   }
   putchar('\n');
 }
@@ -45,7 +39,9 @@ static void print_help(const command *c, const option *options, size_t count) {
     int length = option_label(&options[i], label, sizeof label);
     width = length > width ? length : width;
   }
-  printf("usage: clinception %s %s\n\n", c->name, c->usage);
+  int at = printf("usage: clinception %s ", c->name);
+  print_wrapped(c->usage, at, at);
+  putchar('\n');
   print_wrapped(c->description, 0, 0);
   printf("\noptions:\n");
   for (size_t i = 0; i < count; i++) {

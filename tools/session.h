@@ -15,8 +15,9 @@ typedef struct session_options {
 #define SESSION_DEVICE_OPTION(s)                                                                                                        \
   {"device", "WHICH", OPTION_TEXT, &(s).device, 0, 0,                                                                                   \
    "an index, a part of a name, cpu, gpu, reference (plain C, slow and right) or all; default: the first GPU, else the first CPU"}
+#define SESSION_CORES_OPTION(s)                                                                                                         \
+  {"cores", "N", OPTION_INTEGER, &(s).cores, 1, 65536, "use only N of a CPU device's cores"}
 #define SESSION_MODEL_OPTIONS(s)                                                                                                        \
-  {"cores", "N", OPTION_INTEGER, &(s).cores, 1, 65536, "use only N of a CPU device's cores"},                                           \
   {"shape", "[NAME=]SHAPE", OPTION_TEXTS, &(s).shapes, 0, 0,                                                                            \
    "the shape of an input that the model leaves open, such as image=1x3x299x299; NAME may be left out when there is one input"},        \
   {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \

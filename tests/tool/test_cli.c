@@ -237,7 +237,8 @@ static void bad_models(void **state) {
   FAILS(1, "empty", "$T plan $D/empty");
   FAILS(1, "rgb.jpg", "$T check $I/rgb.jpg");
   FAILS(1, "cut.onnx", "head -c 200 $M/colours.onnx >$D/cut.onnx; $T run $D/cut.onnx");
-  FAILS(1, "builtin:", "$T bench builtin:nothing");
+  FAILS(2, "inception_v3", "$T bench builtin:nothing");
+  FAILS(2, "input", "$T bench builtin:inception_v3:input=-3");
 }
 
 /* ----------------------------------------------------------------------- run */
@@ -328,7 +329,7 @@ static void big_endian_and_fortran_are_read(void **state) {
   fclose(file);
   SUCCEEDS("$T run $M/sums.onnx --input left=$D/strange.npy --input right=$D/right.npy --output sum=$D/strange-sum.npy");
   npy sum = read_npy("strange-sum.npy");
-  assert_memory_equal(sum.data, ((const float[]){11, 25, 32, 44, 53, 66}), 24);
+  assert_memory_equal(sum.data, ((const float[]){11, 25, 34, 43, 52, 66}), 24);
   npy_fini(&sum);
 }
 
