@@ -21,10 +21,8 @@ set(ICN_TOOL_SOURCES
   tools/terminal.c
   tools/tool.c
 )
-if("host/executor.c" IN_LIST ICN_HOST_SOURCES)
 add_executable(clinception_tool ${ICN_TOOL_SOURCES})
 set_target_properties(clinception_tool PROPERTIES OUTPUT_NAME clinception)
 target_include_directories(clinception_tool PRIVATE tools)
 target_include_directories(clinception_tool SYSTEM PRIVATE ${ICN_CJSON_INCLUDE})
 target_link_libraries(clinception_tool PRIVATE clinception_static ${ICN_CJSON_LIBRARY} icn_flags)
-endif()
