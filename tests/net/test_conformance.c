@@ -3,6 +3,7 @@
  */
 #include "support/icn_test.h"
 
+#include "import_internal.h"
 #include "support/onnx_case.h"
 
 typedef struct tally {
@@ -51,6 +52,30 @@ static void test_own_cases(void **state) {
   assert_true(t.right >= 100);
 }
 
+/* Every operator of the importer's table has a case in the repository. */
+static void test_every_operator_has_a_case(void **state) {
+  (void)state;
+  char path[1024], line[512];
+  static char all[1 << 16];
+  size_t length = 1;
+  snprintf(path, sizeof path, "%s/ops/cases.txt", getenv("ICN_TEST_DATA"));
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  all[0] = ',';
+  while (fgets(line, sizeof line, file) != NULL) { /* NAME<TAB>Op,Op */
+    const char *ops = strchr(line, '\t');
+    assert_non_null(ops);
+    length += (size_t)snprintf(all + length, sizeof all - length, "%.*s,", (int)strcspn(ops + 1, "\r\n"), ops + 1);
+    assert_true(length < sizeof all);
+  }
+  fclose(file);
+  for (size_t i = 0; i < icn_import_row_count(); i++) {
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, ",%s,", icn_import_row_at(i)->op);
+    if (strstr(all, wanted) == NULL) fail_msg("tests/data/ops has no case for %s (tools/dev/make_cases.py)", icn_import_row_at(i)->op);
+  }
+}
+
 static void test_onnx_cases(void **state) {
   (void)state;
   const char *folder = getenv("ICN_CASES_DIR");
@@ -65,6 +90,7 @@ static void test_onnx_cases(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_own_cases), cmocka_unit_test(test_onnx_cases)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_own_cases), cmocka_unit_test(test_every_operator_has_a_case),
+                                     cmocka_unit_test(test_onnx_cases)};
   return cmocka_run_group_tests_name("conformance", tests, NULL, NULL);
 }
