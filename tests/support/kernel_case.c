@@ -144,12 +144,13 @@ static bool row_wanted(const icn_row *row, icn_op op) {
 }
 
 static void run_rows(driver *d, device_run *device, const icn_problem *problem, const kernel_data *data, int layout) {
+  const icn_device_desc described = kernel_device(device->runtime);
   for (size_t i = 0; i < icn_row_count(); i++) {
     const icn_row *row = icn_row_at(i);
     if (!row_wanted(row, problem->op)) continue;
     icn_reason why;
     snprintf(why.text, sizeof why.text, "(no reason given)");
-    if (!icn_row_common_ok(problem, &why) || !row->applies(problem, icn_runtime_desc(device->runtime), &why)) {
+    if (!icn_row_common_ok(problem, &why) || !row->applies(problem, &described, &why)) {
       device->declined[i]++;
       device->reason[i] = why;
       continue;

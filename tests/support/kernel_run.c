@@ -219,7 +219,7 @@ static bool check_again(run *r, icn_error *error) {
 static bool run_all(run *r) {
   icn_error error;
   icn_error_clear(&error);
-  const icn_device_desc *device = icn_runtime_desc(r->runtime);
+  const icn_device_desc pretended = kernel_device(r->runtime), *device = &pretended;
   r->row->configure(r->problem, device, &r->config);
   double cost = r->row->cost(r->problem, device, &r->config);
   if (!(cost > 0) || isinf(cost)) return failed(r, "cost() gives %g seconds", cost);
@@ -228,6 +228,16 @@ static bool run_all(run *r) {
   if (!launch_all(r, &error) || !run_once(r, &error)) return failed(r, "%s", error.message);
   if (!check_untouched(r) || !check_output(r)) return false;
   return (r->data->source->flags & KERNEL_LARGE) != 0 || check_again(r, &error);
+}
+
+icn_device_desc kernel_device(const icn_runtime *runtime) {
+  icn_device_desc device = *icn_runtime_desc(runtime);
+  const char *list = getenv("ICN_TEST_PRETEND");
+  if (icn_list_has(list, "vector4")) device.vector_width = 4;
+  if (icn_list_has(list, "vector8")) device.vector_width = 8;
+  if (icn_list_has(list, "vector16")) device.vector_width = 16;
+  if (icn_list_has(list, "gpu")) device.kind = ICN_DEVICE_GPU;
+  return device;
 }
 
 bool kernel_run_row(icn_runtime *runtime, const icn_row *row, const icn_problem *problem, const kernel_data *data,

@@ -30,6 +30,8 @@ typedef struct kernel_failure {
   char text[512];
 } kernel_failure;
 
+/* The runtime's description as ICN_TEST_PRETEND changes it. */
+icn_device_desc kernel_device(const icn_runtime *runtime);
 /* Runs one row (which applies) and compares. `failure` says what was wrong. */
 bool kernel_run_row(icn_runtime *runtime, const icn_row *row, const icn_problem *problem, const kernel_data *data, kernel_failure *failure);
 
