@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "npy_read.h"
+#include "passes.h"
 #include "ref.h"
 #include "source.h"
 
@@ -105,7 +106,8 @@ static icn_status run_reference(case_files *files, const float ***values, icn_er
   return icn_ref_run(&files->graph, *values, &files->arena, NULL, NULL, error);
 }
 
-static icn_status load_and_run(const char *folder, case_files *files, const float ***values, icn_error *error) {
+static icn_status load_and_run(const char *folder, const char *disabled_passes, case_files *files, const float ***values,
+                               icn_error *error) {
   icn_status status = ICN_OK;
   char path[1024];
   icn_input_shape shapes[MAX_TENSORS];
@@ -117,12 +119,15 @@ static icn_status load_and_run(const char *folder, case_files *files, const floa
   ICN_TRY(read_inputs(folder, files, shapes, error));
   size_t shape_count = keep_open(files, shapes);
   ICN_TRY(icn_import(&files->source, shapes, shape_count, 0, &files->graph, error));
+  ICN_TRY(icn_graph_validate(&files->graph, error));
+  ICN_TRY(icn_passes_run(&files->graph, disabled_passes, NULL, error));
+  ICN_TRY(icn_graph_validate(&files->graph, error));
   ICN_TRY(run_reference(files, values, error));
 done:
   return status;
 }
 
-case_result onnx_case_reference(const char *folder, double relative) {
+case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative) {
   case_result result = {CASE_RIGHT, 0, ""};
   case_files files;
   icn_error error;
@@ -133,7 +138,7 @@ case_result onnx_case_reference(const char *folder, double relative) {
   icn_source_init(&files.source, &allocator);
   icn_graph_init(&files.graph, &allocator);
   icn_arena_init(&files.arena, &allocator);
-  icn_status status = load_and_run(folder, &files, &values, &error);
+  icn_status status = load_and_run(folder, disabled_passes, &files, &values, &error);
   if (status != ICN_OK) {
     result.outcome = status == ICN_UNSUPPORTED ? CASE_DECLINED : CASE_FAILED;
     memcpy(result.text, error.message, sizeof result.text);

@@ -17,8 +17,8 @@ typedef struct case_result {
   char text[ICN_MESSAGE_BYTES];
 } case_result;
 
-/* Parsed, imported and computed by the plain C reference. */
-case_result onnx_case_reference(const char *folder, double relative);
+/* Parsed, imported, rewritten by the passes but the disabled ones ("all": none runs), and computed by the plain C reference. */
+case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative);
 
 /* The lines of a text file that lists cases: the first word of each. Returns NULL when there is no such file; free with
  * onnx_case_free_list. */
