@@ -43,7 +43,7 @@ double icn_ref_unary(icn_function function, double x, double alpha, double beta,
     case ICN_FN_MISH:
       return x * tanh(softplus(x));
     case ICN_FN_THRESHOLDED_RELU:
-      return x > alpha || isnan(x) ? x : 0.0;
+      return x > alpha || x != x ? x : 0.0;
     case ICN_FN_GELU:
       return x * 0.5 * (1.0 + erf(x * 0.70710678118654752440));
     case ICN_FN_GELU_TANH:
@@ -88,9 +88,9 @@ double icn_ref_binary(icn_function function, double a, double b) {
     case ICN_FN_POW:
       return pow(a, b);
     case ICN_FN_MAX:
-      return a > b || isnan(a) ? a : b; /* a NaN on either side wins */
+      return a > b || a != a ? a : b; /* a NaN on either side wins */
     case ICN_FN_MIN:
-      return a < b || isnan(a) ? a : b;
+      return a < b || a != a ? a : b;
     case ICN_FN_PRELU:
       return a < 0.0 ? a * b : a;
     default:

@@ -1,14 +1,16 @@
-# nanopb's decoder: adds its sources to ICN_LIB_SOURCES and sets ICN_NANOPB_INCLUDE and ICN_NANOPB_NAMES (see README.md).
+# nanopb's decoder: adds its sources to ICN_LIB_SOURCES and sets ICN_NANOPB_INCLUDE. README.md says why it is renamed.
 set(ICN_NANOPB_INCLUDE ${CMAKE_CURRENT_LIST_DIR}/nanopb)
 set(nanopb_sources lib/third_party/nanopb/pb_common.c lib/third_party/nanopb/pb_decode.c)
 list(APPEND ICN_LIB_SOURCES ${nanopb_sources})
 set_source_files_properties(${nanopb_sources} PROPERTIES COMPILE_OPTIONS -w)
 
-set(ICN_NANOPB_NAMES)
+set(nanopb_names)
 foreach(name
     pb_close_string_substream pb_decode pb_decode_bool pb_decode_ex pb_decode_fixed32 pb_decode_fixed64 pb_decode_svarint pb_decode_tag
     pb_decode_varint pb_decode_varint32 pb_default_field_callback pb_field_iter_begin pb_field_iter_begin_const
     pb_field_iter_begin_extension pb_field_iter_begin_extension_const pb_field_iter_find pb_field_iter_find_extension pb_field_iter_next
     pb_istream_from_buffer pb_make_string_substream pb_read pb_release pb_skip_field)
-  list(APPEND ICN_NANOPB_NAMES ${name}=icn_${name})
+  list(APPEND nanopb_names ${name}=icn_${name})
 endforeach()
+set(nanopb_users lib/onnx_wire.c lib/onnx_tensor.c lib/onnx_node.c lib/onnx_parse.c)
+set_source_files_properties(${nanopb_sources} ${nanopb_users} PROPERTIES COMPILE_DEFINITIONS "${nanopb_names}")
