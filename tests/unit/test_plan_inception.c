@@ -46,23 +46,22 @@ static void unload(network *n) {
   free(n);
 }
 
+/* Recorded by `clinception devices --record`, or written by hand after one. */
+static const char *const DEVICES[] = {"cpu-pocl", "cpu-intel", "gpu", "gpu-small"};
+enum { DEVICE_COUNT = sizeof DEVICES / sizeof DEVICES[0] };
+
 static icn_device_desc device_at(int index) {
-  icn_device_desc device = icn_device_desc_example(index == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU);
-  if (index == 2) { /* a small one: everything at OpenCL's least */
-    snprintf(device.name, sizeof device.name, "small GPU");
-    device.compute_units = 2;
-    device.local_bytes = 32 * 1024;
-    device.local_is_real = false;
-    device.max_work_group = 64;
-    for (int k = 0; k < 3; k++) device.max_work_item[k] = 64;
-    device.wave = 16;
-    device.vector_width = 4;
-    device.fast_fma = false;
-  }
+  char path[1024], text[16384];
+  icn_device_desc device;
+  icn_error error = {ICN_OK, ""};
+  snprintf(path, sizeof path, "%s/devices/%s.txt", getenv("ICN_TEST_DATA"), DEVICES[index]);
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) fail_msg("%s cannot be read", path);
+  size_t bytes = fread(text, 1, sizeof text, file);
+  fclose(file);
+  if (icn_device_desc_parse(text, bytes, &device, &error) != ICN_OK) fail_msg("%s: %s", path, error.message);
   return device;
 }
-
-enum { DEVICES = 3 };
 
 /* Work-group, local memory and argument limits of the device, and that sizes divide. */
 static void check_limits(const icn_plan_layer *layer, const icn_launch *launch, const icn_device_desc *device) {
@@ -94,6 +93,8 @@ static void check_plan(const network *n, const icn_device_desc *device, int64_t 
     bool copy = layer->problem.op == ICN_OP_COPY;
     if (copy && strncmp(layer->name, "input ", 6) != 0) fail_msg("layer '%s' copies", layer->name);
     if (!copy && layer->problem.out.shape.rank == 4) joins += icn_view_pixel_stride(&layer->problem.out) > layer->problem.out.shape.dim[1];
+    icn_target wrong = device->kind == ICN_DEVICE_CPU ? ICN_TARGET_GPU : ICN_TARGET_CPU;
+    if (layer->problem.op == ICN_OP_CONV) assert_int_not_equal(layer->choice.row->target, wrong);
     for (int i = 0; i < layer->emit.launch_count; i++) check_limits(layer, &layer->emit.launch[i], device);
   }
   assert_true(joins >= 30);
@@ -107,7 +108,7 @@ static void check_plan(const network *n, const icn_device_desc *device, int64_t 
 static void check_network(const char *path, const char *spec) {
   for (int64_t batch = 1; batch <= 8; batch += 7) {
     network *n = load(path, spec, batch);
-    for (int d = 0; d < DEVICES; d++) {
+    for (int d = 0; d < DEVICE_COUNT; d++) {
       icn_device_desc device = device_at(d);
       check_plan(n, &device, batch);
     }
@@ -139,7 +140,7 @@ static void the_plan_computes_what_the_graph_says(void **state) {
   icn_plan plan;
   icn_test_run run;
   uint32_t seed = 5;
-  icn_device_desc device = device_at(1);
+  icn_device_desc device = device_at(3);
   icn_arena_init(&arena, &allocator);
   const float **want = calloc(n->graph.value_count, sizeof *want);
   int64_t elems = icn_shape_elems(&n->graph.values[n->graph.inputs[0]].shape);
