@@ -146,7 +146,7 @@ icn_status icn_pass_fold_input_normalisation(icn_graph *graph, int *changed, icn
   icn_status status = ICN_OK;
   for (size_t n = 0; n < graph->node_count; n++) {
     icn_node *node = &graph->nodes[n];
-    int x, scale_value, shift_value;
+    int x = ICN_NO_VALUE, scale_value = ICN_NO_VALUE, shift_value = ICN_NO_VALUE;
     if (node->op != ICN_OP_CONCAT || node->params.axis != 1 || !collect_parts(graph, node, &x, NULL, NULL)) continue;
     icn_shape shape = icn_shape_make(1, &graph->values[node->output].shape.dim[1]);
     float *scale = icn_pass_constant(graph, node, "scale", &shape, &scale_value);
