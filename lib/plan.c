@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lower.h"
@@ -15,7 +16,8 @@ static icn_status check_forced(const icn_row_table *rows, const char *list, icn_
   for (const char *name = list; name != NULL && *name != '\0';) {
     size_t length = strcspn(name, ",");
     if (!known_row(rows, name, length)) {
-      return icn_error_set(error, ICN_ARGUMENT, "there is no kernel row '%.*s'", length > 100 ? 100 : (int)length, name);
+      return icn_error_set(error, ICN_ARGUMENT, "there is no kernel row '%.*s' ('clinception plan --why' names them)",
+                           length > 100 ? 100 : (int)length, name);
     }
     name += length + (name[length] == ',' ? 1 : 0);
   }
@@ -64,6 +66,7 @@ icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph,
   ICN_TRY(icn_lower_views(&lowering, error));
   ICN_TRY(icn_lower_layers(&lowering, error));
   ICN_TRY(icn_plan_finish(&lowering, error));
+  assert(icn_plan_check(plan, NULL) != ICN_MISMATCH);
 done:
   if (status != ICN_OK) icn_plan_fini(plan);
   return status;
