@@ -104,6 +104,7 @@ static icn_status bind_step(icn_executor *executor, size_t index, icn_error *err
 
 static icn_status fill_layers(icn_executor *executor, icn_error *error) {
   const icn_plan *plan = &executor->plan;
+  const icn_graph *graph = &executor->graph;
   executor->layers = icn_arena_array(&executor->arena, plan->layer_count, sizeof *executor->layers);
   if (executor->layers == NULL) return icn_error_memory(error, plan->layer_count * sizeof *executor->layers, "the layers' properties");
   for (size_t i = 0; i < plan->layer_count; i++) {
@@ -114,7 +115,8 @@ static icn_status fill_layers(icn_executor *executor, icn_error *error) {
                                            .problem = icn_arena_text(&executor->arena, key, strlen(key)),
                                            .row = layer->choice.row->name,
                                            .flop = icn_problem_flop(&layer->problem),
-                                           .bytes = icn_problem_bytes(&layer->problem)};
+                                           .bytes = icn_problem_bytes(&layer->problem),
+                                           .value = layer->node < 0 ? "" : graph->values[graph->nodes[layer->node].output].name};
     if (executor->layers[i].problem == NULL) return icn_error_memory(error, strlen(key) + 1, "the layers' properties");
   }
   executor->layer_count = plan->layer_count;

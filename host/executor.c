@@ -310,7 +310,7 @@ done:
 size_t icn_executor_layer_count(const icn_executor *executor) { return executor == NULL ? 0 : executor->layer_count; }
 
 icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index) {
-  if (index >= icn_executor_layer_count(executor)) return (icn_layer_info){.name = "", .problem = "", .row = ""};
+  if (index >= icn_executor_layer_count(executor)) return (icn_layer_info){.name = "", .problem = "", .row = "", .value = ""};
   return executor->layers[index];
 }
 

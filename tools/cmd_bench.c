@@ -254,7 +254,7 @@ static int bench_device(bench *b, const icn_device *device, table *t) {
 
 static int bench_model(bench *b) {
   table t;
-  static const char *const headings[] = {"device", "name", "batch", "median", "least", "spread", "runs", "a second", "GFLOP/s", "memory"};
+  static const char *const headings[] = {"device", "name", "batch", "median", "least", "spread", "runs", "per second", "GFLOP/s", "memory"};
   int code = session_open(&b->s, "bench", &b->so);
   if (code == TOOL_OK) code = session_load_model(&b->s, b->model_path, &b->model);
   if (code != TOOL_OK) return code;

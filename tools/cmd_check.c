@@ -19,35 +19,46 @@ typedef struct check {
   icn_model *model;
   icn_preprocess recipe;
   tensors inputs, reference_outputs, reference_values;
+  char *failure; /* what is wrong with the first device on which something is */
 } check;
 
 typedef struct verdict {
-  size_t compared, bad, not_in_reference;
-  double worst, first_bad_error;
-  char *worst_name, *first_bad_name;
+  size_t compared, bad;
+  double worst;
+  char *worst_name, *first_bad; /* first_bad: name, layer and error in words */
 } verdict;
 
-static void keep_name(char **kept, const char *name) {
-  free(*kept);
-  *kept = tool_format("%s", name);
+/* The layer that writes the value; false where none does (an input, a part of a joined tensor). */
+static bool find_layer(const icn_executor *executor, const char *value, icn_layer_info *layer) {
+  for (size_t i = 0; i < icn_executor_layer_count(executor); i++) {
+    *layer = icn_executor_layer(executor, i);
+    if (strcmp(layer->value, value) == 0) return true;
+  }
+  *layer = (icn_layer_info){.name = "", .row = ""};
+  return false;
 }
 
-static void judge(const check *c, const icn_tensor_info *info, const float *got, const float *expected, table *t, verdict *v) {
+static void judge(const check *c, const icn_executor *executor, const icn_tensor_info *info, const float *got, const float *expected,
+                  table *t, verdict *v) {
   char shape[SHAPE_TEXT_BYTES];
+  icn_layer_info layer;
   difference d = tensors_compare(got, expected, tensor_elems(info));
   double relative = difference_relative(&d);
-  bool bad = !(relative <= c->tolerance);
+  bool bad = !(relative <= c->tolerance), has_layer = find_layer(executor, info->name, &layer);
   v->compared++;
   v->bad += bad;
   if (relative > v->worst || v->worst_name == NULL) {
     v->worst = relative;
-    keep_name(&v->worst_name, info->name);
+    free(v->worst_name);
+    v->worst_name = tool_format("%s", info->name);
   }
-  if (bad && v->first_bad_name == NULL) {
-    v->first_bad_error = relative;
-    keep_name(&v->first_bad_name, info->name);
-  }
+  if (bad && v->first_bad == NULL && has_layer)
+    v->first_bad = tool_format("'%s', written by layer '%s' on row %s, with an error of %.2g", info->name, layer.name, layer.row, relative);
+  else if (bad && v->first_bad == NULL)
+    v->first_bad = tool_format("'%s' with an error of %.2g", info->name, relative);
   table_add(t, "%s", info->name);
+  table_add(t, "%s", layer.name);
+  table_add(t, "%s", layer.row);
   table_add(t, "%s", tensor_shape_text(info, shape));
   table_add(t, "%.4g", d.magnitude);
   table_add(t, "%.2g", d.largest);
@@ -59,47 +70,50 @@ static bool same_shape(const icn_tensor_info *a, const icn_tensor_info *b) {
   return a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]) == 0;
 }
 
-/* Values inside the network in the plan's order, then the outputs. */
+/* The position of a value on the device, the count when it is not stored there. */
+static size_t find_value(const icn_executor *executor, const icn_tensor_info *wanted) {
+  size_t i = 0, count = icn_executor_value_count(executor);
+  for (; i < count; i++) {
+    icn_tensor_info info = icn_executor_value(executor, i);
+    if (strcmp(info.name, wanted->name) == 0 && same_shape(&info, wanted)) break;
+  }
+  return i;
+}
+
+/* Values inside the network in the reference's order (each after what it is made of), then the outputs. */
 static int compare(const check *c, icn_executor *executor, const tensors *outputs, table *t, verdict *v) {
   icn_error error;
-  for (size_t i = 0; i < icn_executor_value_count(executor); i++) {
-    icn_tensor_info info = icn_executor_value(executor, i);
-    size_t at = tensors_find(&c->reference_values, info.name);
-    if (tensors_find(outputs, info.name) < outputs->count || tensors_find(&c->inputs, info.name) < c->inputs.count) continue;
-    if (at == c->reference_values.count || !same_shape(&info, &c->reference_values.info[at])) {
-      v->not_in_reference++;
-      continue;
-    }
-    float *data = tool_allocate(tensor_elems(&info), sizeof *data);
-    icn_status status = icn_executor_read_value(executor, i, data, &error);
-    if (status == ICN_OK) judge(c, &info, data, c->reference_values.data[at], t, v);
+  for (size_t i = 0; i < c->reference_values.count; i++) {
+    const icn_tensor_info *info = &c->reference_values.info[i];
+    size_t at = find_value(executor, info);
+    if (at == icn_executor_value_count(executor) || tensors_find(outputs, info->name) < outputs->count) continue;
+    float *data = tool_allocate(tensor_elems(info), sizeof *data);
+    icn_status status = icn_executor_read_value(executor, at, data, &error);
+    if (status == ICN_OK) judge(c, executor, info, data, c->reference_values.data[i], t, v);
     free(data);
     if (status != ICN_OK) return tool_error(&error);
   }
-  for (size_t i = 0; i < outputs->count; i++) judge(c, &outputs->info[i], outputs->data[i], c->reference_outputs.data[i], t, v);
+  for (size_t i = 0; i < outputs->count; i++) judge(c, executor, &outputs->info[i], outputs->data[i], c->reference_outputs.data[i], t, v);
   return TOOL_OK;
 }
 
-static int report(const check *c, const icn_device *device, const table *t, const verdict *v) {
+static void report(check *c, const icn_device *device, const table *t, const verdict *v) {
   char label[16];
   if (c->layers) table_print(t);
-  printf("device %s, %s: %zu values compared, the largest error is %.2g of the largest value, at '%s'", device_label(device, label),
-         icn_device_get_info(device).name, v->compared, v->worst, v->worst_name);
-  if (v->not_in_reference > 0) printf("; %zu without a counterpart in the reference", v->not_in_reference);
-  printf(": %s\n", v->bad == 0 ? "ok" : "BAD");
-  if (v->bad == 0) return TOOL_OK;
-  return tool_fail(
-      "device %s is wrong on %zu of %zu values: the first is '%s' with an error of %.2g of its largest value, at most %g is allowed", label,
-      v->bad, v->compared, v->first_bad_name, v->first_bad_error, c->tolerance);
+  printf("device %s, %s: %zu values compared, the largest error is %.2g of the largest value, at '%s': %s\n", device_label(device, label),
+         icn_device_get_info(device).name, v->compared, v->worst, v->worst_name, v->bad == 0 ? "ok" : "BAD");
+  if (v->bad == 0 || c->failure != NULL) return;
+  c->failure = tool_format("device %s is wrong on %zu of %zu values: the first is %s of its largest value, at most %g is allowed", label,
+                           v->bad, v->compared, v->first_bad, c->tolerance);
 }
 
-static int check_device(const check *c, const icn_device *device) {
+static int check_device(check *c, const icn_device *device) {
   icn_executor *executor = NULL;
   tensors outputs = {0};
   table t;
   verdict v = {0};
-  static const char *const headings[] = {"value", "shape", "largest", "error", "relative", ""};
-  table_init(&t, "llrrrl");
+  static const char *const headings[] = {"value", "layer", "row", "shape", "largest", "error", "relative", "verdict"};
+  table_init(&t, "llllrrrl");
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
   int code = session_executor(&c->s, &c->so, c->model, device, true, false, &executor);
   if (code == TOOL_OK) {
@@ -109,9 +123,9 @@ static int check_device(const check *c, const icn_device *device) {
   }
   if (code == TOOL_OK) code = compare(c, executor, &outputs, &t, &v);
   progress_clear();
-  if (code == TOOL_OK) code = report(c, device, &t, &v);
+  if (code == TOOL_OK) report(c, device, &t, &v);
   free(v.worst_name);
-  free(v.first_bad_name);
+  free(v.first_bad);
   table_fini(&t);
   tensors_fini(&outputs);
   icn_executor_destroy(executor);
@@ -142,7 +156,6 @@ static int run_reference(check *c) {
 }
 
 static int check_model(check *c, const char *path) {
-  int worst = TOOL_OK;
   int code = recipe_make("check", &c->ro, &c->recipe);
   if (code == TOOL_OK) code = session_open(&c->s, "check", &c->so);
   if (code == TOOL_OK && icn_device_get_info(c->s.devices[0]).kind == ICN_DEVICE_REFERENCE)
@@ -150,9 +163,8 @@ static int check_model(check *c, const char *path) {
   if (code == TOOL_OK) code = session_load_model(&c->s, path, &c->model);
   if (code == TOOL_OK) code = run_reference(c);
   if (code != TOOL_OK) return code;
-  /* One device's fault does not hide the others'; but there is one sentence on standard error. */
-  for (size_t i = 0; i < c->s.device_count && worst == TOOL_OK; i++) worst = check_device(c, c->s.devices[i]);
-  return worst;
+  for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = check_device(c, c->s.devices[i]);
+  return code == TOOL_OK && c->failure != NULL ? tool_fail("%s", c->failure) : code;
 }
 
 static int run(int argc, char **argv) {
@@ -171,6 +183,7 @@ static int run(int argc, char **argv) {
   int code = options_parse(&command_check, options, sizeof options / sizeof options[0], argc, argv, &positionals);
   if (code == TOOL_OK && positionals.count != 1) code = tool_usage("check: expected one model, got %zu", positionals.count);
   if (code == TOOL_OK) code = check_model(&c, positionals.items[0]);
+  free(c.failure);
   tensors_fini(&c.inputs);
   tensors_fini(&c.reference_outputs);
   tensors_fini(&c.reference_values);

@@ -19,8 +19,9 @@ typedef struct job {
   const char *folder;
   bool all;
   icn_model *model;
-  npy *files;    /* of the model's inputs, by index */
-  tensors first; /* the outputs on the first device */
+  npy *files;         /* of the model's inputs, by index */
+  tensors first;      /* the outputs on the first device */
+  char *disagreement; /* the first one between devices */
 } job;
 
 /* ------------------------------------------------------------------- names */
@@ -218,9 +219,8 @@ static void print_outputs(const tensors *outputs) {
 /* ------------------------------------------------------------------ running */
 
 /* The outputs of one more device beside those of the first. */
-static int compare_devices(const job *j, const icn_device *device, const tensors *outputs) {
+static void compare_devices(job *j, const icn_device *device, const tensors *outputs) {
   char label[16], first[16];
-  int code = TOOL_OK;
   device_label(j->s.devices[0], first);
   device_label(device, label);
   for (size_t i = 0; i < outputs->count; i++) {
@@ -228,11 +228,11 @@ static int compare_devices(const job *j, const icn_device *device, const tensors
     double relative = difference_relative(&d);
     printf("%s: device %s differs from device %s by %.3g at most, %.3g of the largest value\n", outputs->info[i].name, label, first,
            d.largest, relative);
-    if (!(relative <= agreement) && code == TOOL_OK)
-      code = tool_fail("devices %s and %s disagree on output '%s': the difference is %.3g of its largest value, at most %g is allowed",
-                       first, label, outputs->info[i].name, relative, agreement);
+    if (relative <= agreement || j->disagreement != NULL) continue;
+    j->disagreement =
+        tool_format("devices %s and %s disagree on output '%s': the difference is %.3g of its largest value, at most %g is allowed", first,
+                    label, outputs->info[i].name, relative, agreement);
   }
-  return code;
 }
 
 static int run_on(job *j, const icn_device *device, bool is_first) {
@@ -255,7 +255,7 @@ static int run_on(job *j, const icn_device *device, bool is_first) {
     j->first = outputs;
     outputs = (tensors){0};
   } else if (code == TOOL_OK) {
-    code = compare_devices(j, device, &outputs);
+    compare_devices(j, device, &outputs);
   }
   tensors_fini(&outputs);
   tensors_fini(&inputs);
@@ -270,10 +270,11 @@ static int run_model(job *j, const char *path) {
   if (code == TOOL_OK) code = load_inputs(j);
   if (code == TOOL_OK) code = take_shapes(j);
   for (size_t i = 0; i < j->s.device_count && code == TOOL_OK; i++) code = run_on(j, j->s.devices[i], i == 0);
-  return code;
+  return code == TOOL_OK && j->disagreement != NULL ? tool_fail("%s", j->disagreement) : code;
 }
 
 static void job_fini(job *j) {
+  free(j->disagreement);
   tensors_fini(&j->first);
   for (size_t i = 0; j->files != NULL && i < icn_model_input_count(j->model); i++) npy_fini(&j->files[i]);
   free(j->files);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "terminal.h"
+
 /* "1x3x299x299" into shape; false when it is not that. */
 static bool read_shape(const char *text, icn_input_shape *shape) {
   for (shape->rank = 0; shape->rank < ICN_MAX_RANK;) {
@@ -48,12 +50,24 @@ static int find_devices(session *s, const char *wanted) {
   return TOOL_OK;
 }
 
+/* The reference tells how far it is. */
+static void show_log(void *user, icn_log_level level, const char *line) {
+  size_t done, total;
+  (void)user;
+  (void)level;
+  if (sscanf(line, "reference: %zu of %zu", &done, &total) == 2) progress_show("the reference computes in plain C", done, total);
+}
+
 int session_open(session *s, const char *who, const session_options *options) {
   icn_error error;
   memset(s, 0, sizeof *s);
   int code = read_shapes(s, who, &options->shapes);
   if (code != TOOL_OK) return code;
-  if (icn_context_create(NULL, &s->context, &error) != ICN_OK) return tool_error(&error);
+  icn_logger logger = {NULL, ICN_LOG_INFO, show_log};
+  icn_context_options context_options;
+  icn_context_options_init(&context_options);
+  if (terminal_shows_progress()) context_options.logger = &logger;
+  if (icn_context_create(&context_options, &s->context, &error) != ICN_OK) return tool_error(&error);
   return find_devices(s, options->device);
 }
 

@@ -266,6 +266,7 @@ typedef struct icn_layer_info {
   double flop;         /* floating-point operations, direct count */
   double bytes;        /* bytes read and written once each, weights included */
   double seconds;      /* 0 without profile */
+  const char *value;   /* the name of the value that it writes (icn_executor_value), "" for a change of layout */
 } icn_layer_info;
 ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);

@@ -85,6 +85,9 @@ static int make_folder(void **state) {
   (void)state;
   static const float six[6] = {1, 2, 3, 4, 5, 6}, ten[6] = {10, 20, 30, 40, 50, 60};
   float picture[3 * 8 * 8] = {0};
+  char leak_options[1024]; /* a leak checker's report of what it left out is not an error of the tool */
+  snprintf(leak_options, sizeof leak_options, "%s:print_suppressions=0", getenv("LSAN_OPTIONS") != NULL ? getenv("LSAN_OPTIONS") : "");
+  setenv("LSAN_OPTIONS", leak_options, 1);
   for (int i = 64; i < 128; i++) picture[i] = 1.0F; /* green */
   snprintf(folder, sizeof folder, "/tmp/clinception-cli-XXXXXX");
   if (mkdtemp(folder) == NULL) return -1;
