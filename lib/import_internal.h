@@ -98,6 +98,10 @@ int icn_im_fail(icn_importer *im, icn_status code, const char *format, ...) ICN_
 int icn_im_no_memory(icn_importer *im);
 static inline bool icn_im_ok(const icn_importer *im) { return im->status == ICN_OK; }
 
+/* ---------------------------------------------------------- import_inputs.c */
+
+icn_status icn_im_add_inputs(icn_importer *im, const icn_input_shape *shapes, size_t shape_count, int64_t batch, icn_error *error);
+
 /* ------------------------------------------------------ inputs, attributes */
 
 icn_import_name *icn_im_find_name(const icn_importer *im, const char *name);

@@ -263,9 +263,10 @@ static size_t read_axes(icn_importer *im, int rank, int *axes) {
 
 static bool read_roi(icn_importer *im, resize *r, const int *axes, size_t count) {
   size_t length;
-  const float *roi = icn_im_constant_floats(im, 1, "roi", &length);
   r->has_roi = r->coordinates == TF_CROP_AND_RESIZE;
-  if (!r->has_roi || !icn_im_ok(im)) return icn_im_ok(im);
+  if (!r->has_roi) return true; /* other modes ignore it */
+  const float *roi = icn_im_constant_floats(im, 1, "roi", &length);
+  if (!icn_im_ok(im)) return false;
   if (roi == NULL || length != 2 * count) {
     icn_im_fail(im, ICN_FORMAT, "its roi has %zu numbers for %zu axes", length, count);
     return false;

@@ -124,7 +124,7 @@ static const icn_import_row ROWS[] = {
     OTHER("Shape", 1, 0, 1, 1, "start:i end:i", shape),
     OTHER("Size", 1, 0, 1, 1, "", size),
     OTHER("Where", 9, 0, 3, 3, "", where),
-    OTHER("Range", 11, 0, 3, 3, "", range),
+    OTHER("Range", 11, 0, 3, 3, "stash_type:i", range),
     OTHER("Not", 1, 0, 1, 1, "", logic_not),
     COMPARE("Equal", 7, "", ICN_EQUAL),
     COMPARE("Greater", 7, "", ICN_GREATER),

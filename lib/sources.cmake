@@ -69,6 +69,7 @@ set(ICN_LIB_SOURCES
   lib/import_elementwise.c
   lib/import_emit.c
   lib/import_fold.c
+  lib/import_inputs.c
   lib/import_matmul.c
   lib/import_movement.c
   lib/import_norm.c

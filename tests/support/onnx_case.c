@@ -22,7 +22,7 @@ typedef struct case_files {
   size_t input_count;
 } case_files;
 
-static uint8_t *read_file(const char *path, size_t *bytes) {
+uint8_t *onnx_case_read_file(const char *path, size_t *bytes) {
   FILE *file = fopen(path, "rb");
   if (file == NULL) return NULL;
   uint8_t *data = NULL;
@@ -74,8 +74,8 @@ static bool is_close(float have, float want, double relative) {
   return fabs((double)have - (double)want) <= 1e-6 + relative * fabs((double)want);
 }
 
-static bool same_output(const char *folder, const char *name, const icn_shape *shape, const float *have, double relative,
-                        case_result *result) {
+bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, double relative,
+                       case_result *result) {
   char path[1024], have_text[ICN_SHAPE_TEXT_BYTES], want_text[ICN_SHAPE_TEXT_BYTES];
   npy_array want;
   bool same = true;
@@ -113,7 +113,7 @@ static icn_status load_and_run(const char *folder, const char *disabled_passes, 
   icn_input_shape shapes[MAX_TENSORS];
   memset(shapes, 0, sizeof shapes);
   snprintf(path, sizeof path, "%s/model.onnx", folder);
-  files->model = read_file(path, &files->model_bytes);
+  files->model = onnx_case_read_file(path, &files->model_bytes);
   ICN_REQUIRE(files->model != NULL, ICN_IO, "%.400s cannot be read", path);
   ICN_TRY(icn_onnx_parse(files->model, files->model_bytes, NULL, &files->source, error));
   ICN_TRY(read_inputs(folder, files, shapes, error));
@@ -125,6 +125,11 @@ static icn_status load_and_run(const char *folder, const char *disabled_passes, 
   ICN_TRY(run_reference(files, values, error));
 done:
   return status;
+}
+
+void onnx_case_fail(case_result *result, icn_status status, const icn_error *error) {
+  result->outcome = status == ICN_UNSUPPORTED ? CASE_DECLINED : CASE_FAILED;
+  memcpy(result->text, error->message, sizeof result->text);
 }
 
 case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative) {
@@ -139,14 +144,11 @@ case_result onnx_case_reference(const char *folder, const char *disabled_passes,
   icn_graph_init(&files.graph, &allocator);
   icn_arena_init(&files.arena, &allocator);
   icn_status status = load_and_run(folder, disabled_passes, &files, &values, &error);
-  if (status != ICN_OK) {
-    result.outcome = status == ICN_UNSUPPORTED ? CASE_DECLINED : CASE_FAILED;
-    memcpy(result.text, error.message, sizeof result.text);
-  }
+  if (status != ICN_OK) onnx_case_fail(&result, status, &error);
   result.nodes = files.graph.node_count;
   for (size_t o = 0; status == ICN_OK && o < files.graph.output_count && result.outcome == CASE_RIGHT; o++) {
     int value = files.graph.outputs[o];
-    bool same = same_output(folder, files.graph.output_names[o], &files.graph.values[value].shape, values[value], relative, &result);
+    bool same = onnx_case_compare(folder, files.graph.output_names[o], &files.graph.values[value].shape, values[value], relative, &result);
     if (!same) result.outcome = CASE_WRONG;
   }
   for (size_t i = 0; i < files.input_count; i++) free(files.inputs[i].data);
@@ -161,7 +163,7 @@ case_result onnx_case_reference(const char *folder, const char *disabled_passes,
 
 char **onnx_case_list(const char *path, size_t *count) {
   size_t bytes = 0;
-  uint8_t *text = read_file(path, &bytes);
+  uint8_t *text = onnx_case_read_file(path, &bytes);
   *count = 0;
   if (text == NULL) return NULL;
   text[bytes] = '\0';

@@ -2,7 +2,7 @@
 #ifndef ICN_TESTS_ONNX_CASE_H
 #define ICN_TESTS_ONNX_CASE_H
 
-#include "base.h"
+#include "tensor.h"
 
 typedef enum case_outcome {
   CASE_RIGHT,    /* every output within `relative` (+ 1e-6 absolute) */
@@ -19,6 +19,19 @@ typedef struct case_result {
 
 /* Parsed, imported, rewritten by the passes but the disabled ones ("all": none runs), and computed by the plain C reference. */
 case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative);
+
+/* The same through the public API on `device`; `nodes` counts the layers of its plan, copies in and out aside. */
+case_result onnx_case_device(icn_context *context, const icn_device *device, const char *folder, const char *disabled_passes,
+                             double relative);
+
+/* Compares one output with out_NAME.npy; writes result->text where it differs. */
+bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, double relative,
+                       case_result *result);
+/* A failing status as an outcome with its sentence. */
+void onnx_case_fail(case_result *result, icn_status status, const icn_error *error);
+
+/* A whole file (with one byte to spare), NULL when it cannot be read; free with free(). */
+uint8_t *onnx_case_read_file(const char *path, size_t *bytes);
 
 /* The lines of a text file that lists cases: the first word of each. Returns NULL when there is no such file; free with
  * onnx_case_free_list. */
