@@ -62,6 +62,7 @@ static icn_status set_folders(icn_context *context, const icn_context_options *o
   icn_status status = ICN_OK;
   char folder[4096];
   const char *cache = option_text(options->cache_dir, "CLINCEPTION_CACHE_DIR");
+  context->cache_asked_for = cache != NULL;
   if (cache == NULL && icn_os_cache_folder(folder, sizeof folder)) cache = folder;
   if (cache != NULL && strcmp(cache, "none") != 0) {
     context->cache_dir = icn_text_copy(&context->allocator, cache);
@@ -126,6 +127,7 @@ done:
 void icn_context_destroy(icn_context *context) {
   if (context == NULL) return;
   icn_allocator allocator = context->allocator;
+  icn_shares_release(context);
   icn_release(&allocator, context->shares);
   icn_mutex_destroy(context->mutex);
   icn_release(&allocator, context->devices);

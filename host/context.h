@@ -16,9 +16,10 @@ struct icn_context {
   icn_device *devices;
   size_t device_count;
   icn_device reference;
-  char *cache_dir;  /* NULL: no cache */
-  char *kernel_dir; /* NULL: the kernels inside the library */
-  icn_mutex *mutex; /* guards the list of shares */
+  char *cache_dir;      /* NULL: no cache */
+  bool cache_asked_for; /* the folder was named by the caller or the environment */
+  char *kernel_dir;     /* NULL: the kernels inside the library */
+  icn_mutex *mutex;     /* guards the list of shares */
   icn_share **shares;
   void *clblast_library, *clblast_sgemm; /* NULL: no CLBlast */
 };

@@ -101,6 +101,13 @@ static bool build_from_cache(icn_share *share, icn_program *entry, const char *o
   return false;
 }
 
+/* PoCL keeps compiled kernels itself, and to give a binary it compiles every kernel once more for any work-group size, which doubles the
+ * first start: there the cache is used only where somebody named its folder. */
+static bool wants_binary(const icn_share *share) {
+  if (share->context->cache_dir == NULL) return false;
+  return share->context->cache_asked_for || strstr(share->desc.version, "PoCL") == NULL;
+}
+
 static icn_status build_from_source(icn_share *share, icn_program *entry, const icn_text *source, const char *options, icn_error *error) {
   icn_status status = ICN_OK;
   cl_int code = CL_SUCCESS;
@@ -114,7 +121,7 @@ static icn_status build_from_source(icn_share *share, icn_program *entry, const 
   icn_log(&share->context->logger, ICN_LOG_DEBUG, "built '%s' with options '%s' in %.3f s", entry->file, entry->options,
           icn_os_seconds() - start);
   entry->program = program;
-  entry->unsaved = share->context->cache_dir != NULL;
+  entry->unsaved = wants_binary(share);
   program = NULL;
 done:
   if (program != NULL) (void)share->cl->clReleaseProgram(program);

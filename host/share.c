@@ -121,7 +121,7 @@ icn_status icn_share_acquire(const icn_context *context, const icn_device *devic
     share->references++;
   } else {
     ICN_TRY(share_create(context, device, cores, &share, error));
-    share->listed = true;
+    share->references++; /* the list's own: programs stay built until the context goes */
     share->next = *context->shares;
     *context->shares = share;
   }
@@ -161,12 +161,16 @@ void icn_share_release(icn_share *share) {
   if (share == NULL) return;
   const icn_context *context = share->context;
   icn_mutex_lock(context->mutex);
-  bool last = --share->references == 0;
-  if (last && share->listed) {
-    icn_share **link = context->shares;
-    while (*link != share) link = &(*link)->next;
-    *link = share->next;
-  }
+  const bool last = --share->references == 0;
   icn_mutex_unlock(context->mutex);
   if (last) share_destroy(share);
+}
+
+void icn_shares_release(const icn_context *context) {
+  icn_share *share = context->shares == NULL ? NULL : *context->shares;
+  while (share != NULL) {
+    icn_share *next = share->next;
+    icn_share_release(share);
+    share = next;
+  }
 }

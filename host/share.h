@@ -1,5 +1,6 @@
 /* What all runtimes of one context, device and core count have in common: the cl_context (so that they can share buffers), the sub-device
- * and the built programs. Reference-counted; the last release frees it. */
+ * and the built programs. Reference-counted; those of the context's own
+ * devices stay until the context is destroyed, so that a second executor finds the programs built. */
 #ifndef ICN_HOST_SHARE_H
 #define ICN_HOST_SHARE_H
 
@@ -16,7 +17,6 @@ struct icn_share {
   bool is_sub_device; /* id is released with the share */
   cl_context cl_context;
   uint32_t cores; /* as asked for; 0: all */
-  bool listed;    /* in the context's list: may be found by others */
   icn_device_desc desc;
   icn_mutex *mutex; /* guards the programs */
   icn_program *programs;
@@ -31,5 +31,7 @@ icn_status icn_share_acquire(const icn_context *context, const icn_device *devic
 icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_device_id id, icn_share **share, icn_error *error);
 icn_share *icn_share_retain(icn_share *share);
 void icn_share_release(icn_share *share);
+/* Drops the context's list, which keeps every share (with its programs) until the context is destroyed. */
+void icn_shares_release(const icn_context *context);
 
 #endif

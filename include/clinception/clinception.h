@@ -117,7 +117,8 @@ typedef struct icn_context_options {
   const icn_allocator *allocator; /* NULL: the C library's. Copied. */
   const icn_logger *logger;       /* NULL: silence. Copied. */
   const char *opencl_library;     /* NULL: CLINCEPTION_OPENCL_LIBRARY, else the system's ICD loader. Copied. "none": do not open OpenCL. */
-  const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder. Copied. "none": no cache. */
+  const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder (not for PoCL, which keeps its own). Copied.
+                                   * "none": no cache. */
   const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
 } icn_context_options;
 
@@ -177,7 +178,7 @@ ICN_API void icn_text_destroy(const icn_context *context, char *text);
 
 /* ------------------------------------------------------------------- model */
 
-/* A tensor's name and shape; a dimension that the model leaves open is -1. */
+/* A tensor's name and shape; a dimension that the model leaves open is -1, and so is a rank that it does not tell. */
 typedef struct icn_tensor_info {
   const char *name; /* BORROWED from the model or executor */
   int rank;
@@ -306,8 +307,8 @@ ICN_API icn_status icn_model_sources(icn_model *model, const icn_plan_options *o
 
 typedef enum icn_resize { ICN_RESIZE_BICUBIC = 0, ICN_RESIZE_BILINEAR = 1, ICN_RESIZE_NEAREST = 2 } icn_resize;
 
-/* How a picture becomes an input tensor: central part, resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), centre crop,
- * then value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
+/* How a picture becomes an input tensor: central part, resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), centre
+ * crop, then value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
 typedef struct icn_preprocess {
   size_t struct_bytes;
   const char *name; /* of the recipe, for messages */

@@ -59,12 +59,9 @@ icn_model *api_model_load(icn_context *context, const proto_writer *file) {
 }
 
 icn_context *api_context(void) {
-  icn_context_options options;
   icn_context *context = NULL;
   icn_error error;
-  icn_context_options_init(&options);
-  options.cache_dir = "none";
-  if (icn_context_create(&options, &context, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_context_create(NULL, &context, &error) != ICN_OK) fail_msg("%s", error.message);
   return context;
 }
 

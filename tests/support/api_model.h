@@ -11,7 +11,7 @@ enum { API_MODEL_CHANNELS = 3, API_MODEL_CLASSES = 10 };
 proto_writer api_model_write(void);
 /* The same loaded; the bytes must outlive the model. Fails the test on an error. */
 icn_model *api_model_load(icn_context *context, const proto_writer *file);
-/* A context with no cache and the environment's OpenCL. Fails the test on an error. */
+/* A context with the environment's OpenCL and cache. Fails the test on an error. */
 icn_context *api_context(void);
 /* values[i] in [-1, 1] from `seed`. */
 void api_fill(float *values, size_t count, uint32_t seed);

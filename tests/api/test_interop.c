@@ -1,0 +1,200 @@
+/* Executors on OpenCL objects that the test makes itself, as a program would that uses OpenCL anyway. */
+
+#include "clinception/opencl.h"
+#include "loader.h"
+#include "support/api_model.h"
+#include "support/icn_test.h"
+
+enum { SIZE = 16, IMAGE = 3 * SIZE * SIZE };
+
+typedef struct fixture {
+  icn_cl cl;
+  cl_device_id device;
+  cl_context context;
+  cl_command_queue queue;
+  icn_context *ours;
+  icn_model *model;
+  proto_writer file;
+  float image[IMAGE], want[10];
+} fixture;
+
+static const icn_input_shape SHAPE = {.name = "x", .rank = 4, .dim = {1, 3, SIZE, SIZE}};
+
+static icn_executor_options shaped_options(void) {
+  icn_executor_options options;
+  icn_executor_options_init(&options);
+  options.shapes = &SHAPE;
+  options.shape_count = 1;
+  return options;
+}
+
+static void compute_expected(fixture *f) {
+  icn_executor *executor = NULL;
+  icn_error error;
+  icn_executor_options options = shaped_options();
+  float *outputs[] = {f->want, NULL};
+  const float *input = f->image;
+  assert_int_equal(icn_context_find_device(f->ours, "reference", &options.device, &error), ICN_OK);
+  assert_int_equal(icn_executor_create(f->model, &options, &executor, &error), ICN_OK);
+  assert_int_equal(icn_executor_run(executor, &input, outputs, &error), ICN_OK);
+  icn_executor_destroy(executor);
+}
+
+static int set_up(void **state) {
+  static fixture f;
+  icn_error error;
+  cl_platform_id platform = NULL;
+  cl_int code = CL_SUCCESS;
+  *state = &f;
+  f.ours = api_context();
+  f.file = api_model_write();
+  f.model = api_model_load(f.ours, &f.file);
+  api_fill(f.image, IMAGE, 3);
+  compute_expected(&f);
+  if (icn_cl_open(&f.cl, NULL, &error) != ICN_OK || icn_context_device_count(f.ours) == 0) return 0;
+  assert_int_equal(f.cl.clGetPlatformIDs(1, &platform, NULL), CL_SUCCESS);
+  assert_int_equal(f.cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &f.device, NULL), CL_SUCCESS);
+  f.context = f.cl.clCreateContext(NULL, 1, &f.device, NULL, NULL, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  f.queue = f.cl.clCreateCommandQueue(f.context, f.device, 0, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *f = *state;
+  if (f->queue != NULL) assert_int_equal(f->cl.clReleaseCommandQueue(f->queue), CL_SUCCESS);
+  if (f->context != NULL) {
+    cl_uint references = 0; /* whatever the executors retained they have released */
+    assert_int_equal(f->cl.clGetContextInfo(f->context, CL_CONTEXT_REFERENCE_COUNT, sizeof references, &references, NULL), CL_SUCCESS);
+    assert_int_equal(references, 1);
+    assert_int_equal(f->cl.clReleaseContext(f->context), CL_SUCCESS);
+  }
+  icn_model_destroy(f->model);
+  icn_context_destroy(f->ours);
+  proto_free(&f->file);
+  return 0;
+}
+
+static cl_mem make_buffer(const fixture *f, size_t bytes) {
+  cl_int code = CL_SUCCESS;
+  cl_mem memory = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  return memory;
+}
+
+static icn_executor *make_executor(const fixture *f) {
+  icn_executor *executor = NULL;
+  icn_error error;
+  const icn_executor_options options = shaped_options();
+  if (icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error) != ICN_OK) {
+    fail_msg("%s", error.message);
+  }
+  return executor;
+}
+
+static void runs_on_the_callers_buffers(void **state) {
+  const fixture *f = *state;
+  if (f->context == NULL) skip();
+  icn_error error;
+  float scores[2][10];
+  cl_event done = NULL;
+  cl_mem input = make_buffer(f, sizeof f->image), first = make_buffer(f, 40), second = make_buffer(f, 40);
+  cl_mem outputs_first[] = {first, NULL}, outputs_second[] = {second, NULL};
+  icn_executor *executor = make_executor(f);
+  assert_int_equal(icn_device_get_info(icn_executor_device(executor)).index, -1);
+  /* everything is in one queue and nobody waits before the end */
+  assert_int_equal(f->cl.clEnqueueWriteBuffer(f->queue, input, CL_FALSE, 0, sizeof f->image, f->image, 0, NULL, NULL), CL_SUCCESS);
+  if (icn_opencl_executor_enqueue(executor, &input, outputs_first, 0, NULL, &done, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_non_null(done);
+  if (icn_opencl_executor_enqueue(executor, &input, outputs_second, 1, &done, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(f->cl.clEnqueueReadBuffer(f->queue, first, CL_FALSE, 0, 40, scores[0], 0, NULL, NULL), CL_SUCCESS);
+  assert_int_equal(f->cl.clEnqueueReadBuffer(f->queue, second, CL_TRUE, 0, 40, scores[1], 0, NULL, NULL), CL_SUCCESS);
+  assert_true(api_difference(scores[0], f->want, 10) < 1e-5);
+  assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
+  assert_int_equal(f->cl.clReleaseEvent(done), CL_SUCCESS);
+  icn_executor_destroy(executor);
+  f->cl.clReleaseMemObject(input);
+  f->cl.clReleaseMemObject(first);
+  f->cl.clReleaseMemObject(second);
+}
+
+static void runs_from_host_memory_too(void **state) {
+  const fixture *f = *state;
+  if (f->context == NULL) skip();
+  icn_error error;
+  float scores[10], *outputs[] = {scores, NULL};
+  const float *input = f->image;
+  icn_executor *executor = make_executor(f);
+  if (icn_executor_run(executor, &input, outputs, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_true(api_difference(scores, f->want, 10) < 1e-5);
+  icn_executor_destroy(executor);
+}
+
+static void wrong_buffers_are_refused(void **state) {
+  const fixture *f = *state;
+  if (f->context == NULL) skip();
+  icn_error error;
+  cl_int code = CL_SUCCESS;
+  cl_context other = f->cl.clCreateContext(NULL, 1, &f->device, NULL, NULL, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  cl_mem good = make_buffer(f, sizeof f->image), small = make_buffer(f, 8), output = make_buffer(f, 40);
+  cl_mem foreign = f->cl.clCreateBuffer(other, CL_MEM_READ_WRITE, sizeof f->image, NULL, &code);
+  cl_mem outputs[] = {output, NULL}, small_outputs[] = {small, NULL}, missing = NULL;
+  icn_executor *executor = make_executor(f);
+  assert_int_equal(icn_opencl_executor_enqueue(executor, &small, outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "'x'"));
+  assert_int_equal(icn_opencl_executor_enqueue(executor, &good, small_outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "'scores'"));
+  assert_int_equal(icn_opencl_executor_enqueue(executor, &foreign, outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_opencl_executor_enqueue(executor, &missing, outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_opencl_executor_enqueue(executor, NULL, outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_opencl_executor_enqueue(executor, &good, NULL, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_opencl_executor_enqueue(NULL, &good, outputs, 0, NULL, NULL, &error), ICN_ARGUMENT);
+  icn_executor_destroy(executor);
+  f->cl.clReleaseMemObject(good);
+  f->cl.clReleaseMemObject(small);
+  f->cl.clReleaseMemObject(output);
+  f->cl.clReleaseMemObject(foreign);
+  f->cl.clReleaseContext(other);
+}
+
+static void wrong_objects_are_refused(void **state) {
+  const fixture *f = *state;
+  if (f->context == NULL) skip();
+  icn_error error;
+  cl_int code = CL_SUCCESS;
+  icn_executor *executor = NULL;
+  icn_executor_options options = shaped_options();
+  cl_context other = f->cl.clCreateContext(NULL, 1, &f->device, NULL, NULL, &code);
+  assert_int_equal(icn_opencl_executor_create(f->model, other, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "another cl_context"));
+  f->cl.clReleaseContext(other);
+  cl_command_queue unordered = f->cl.clCreateCommandQueue(f->context, f->device, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
+  if (code == CL_SUCCESS) {
+    assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, unordered, &options, &executor, &error), ICN_ARGUMENT);
+    assert_non_null(strstr(error.message, "out of order"));
+    f->cl.clReleaseCommandQueue(unordered);
+  }
+  assert_int_equal(icn_opencl_executor_create(f->model, NULL, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_opencl_executor_create(NULL, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  options.cores = 1;
+  assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  options = shaped_options();
+  options.device = icn_context_device(f->ours, 0);
+  assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  options = shaped_options();
+  options.disabled_passes = "no_such_pass"; /* fails late: what was retained is released (tear_down looks) */
+  assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
+  assert_null(executor);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(runs_on_the_callers_buffers),
+      cmocka_unit_test(runs_from_host_memory_too),
+      cmocka_unit_test(wrong_buffers_are_refused),
+      cmocka_unit_test(wrong_objects_are_refused),
+  };
+  return cmocka_run_group_tests_name("interop", tests, set_up, tear_down);
+}
