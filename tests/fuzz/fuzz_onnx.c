@@ -12,7 +12,7 @@
 #include "passes.h"
 #include "source.h"
 
-enum { MOST_BYTES = 256 * 1024 * 1024 };
+enum { MOST_BYTES = 16 * 1024 * 1024 };
 
 /* Memory ends early: a model of a few bytes may ask for a constant of any size. */
 static size_t bytes_left;
