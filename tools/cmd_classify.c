@@ -97,12 +97,12 @@ static int classify_one(classify *c, icn_executor *executor, const icn_device *d
 static int classify_on(classify *c, const icn_device *device, const text_list *images, char recipe[RECIPE_TEXT_BYTES]) {
   icn_executor *executor = NULL;
   int width = 0, height = 0;
-  char label[16];
+  char title[DEVICE_TITLE_BYTES];
   int code = session_executor(&c->s, &c->so, c->model, device, false, false, &executor);
   if (code == TOOL_OK) code = look_at_executor(c, executor, &width, &height);
   if (code == TOOL_OK) {
     recipe_text(&c->recipe, width, height, recipe);
-    if (!c->json) printf("device %s: %s\nrecipe %s\n", device_label(device, label), icn_device_get_info(device).name, recipe);
+    if (!c->json) printf("%s\nrecipe %s\n", device_title(device, title), recipe);
   }
   for (size_t i = 0; i < images->count && code == TOOL_OK; i++) {
     if (images->count > 1 || icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE) progress_show("images", i, images->count);
@@ -120,15 +120,16 @@ static int classify_all(classify *c, const text_list *images) {
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
   if (code != TOOL_OK) return code;
-  cJSON *root = cJSON_CreateObject();
-  c->results = cJSON_AddArrayToObject(root, "results");
+  c->results = cJSON_CreateArray();
   for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = classify_on(c, c->s.devices[i], images, recipe);
   if (code != TOOL_OK || !c->json) {
-    cJSON_Delete(root);
+    cJSON_Delete(c->results);
     return code;
   }
+  cJSON *root = cJSON_CreateObject();
   cJSON_AddStringToObject(root, "model", c->model_path);
   cJSON_AddStringToObject(root, "recipe", recipe);
+  cJSON_AddItemToObject(root, "results", c->results);
   return json_print(root);
 }
 

@@ -238,12 +238,12 @@ static void compare_devices(job *j, const icn_device *device, const tensors *out
 static int run_on(job *j, const icn_device *device, bool is_first) {
   icn_executor *executor = NULL;
   tensors inputs = {0}, outputs = {0};
-  char label[16];
+  char title[DEVICE_TITLE_BYTES];
   int code = session_executor(&j->s, &j->so, j->model, device, j->all && is_first, false, &executor);
   if (code == TOOL_OK) code = fill_inputs(j, executor, &inputs);
   if (code == TOOL_OK) {
     outputs = tensors_of_outputs(executor);
-    printf("device %s: %s\n", device_label(device, label), icn_device_get_info(device).name);
+    printf("%s\n", device_title(device, title));
     progress_show("running", 0, 0);
     code = tensors_run(executor, &inputs, &outputs);
     progress_clear();

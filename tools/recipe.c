@@ -64,25 +64,46 @@ int recipe_make(const char *who, const recipe_options *options, icn_preprocess *
   return TOOL_OK;
 }
 
-static int triple(const float value[3], char *text, size_t bytes) {
-  if (value[0] == value[1] && value[1] == value[2]) return snprintf(text, bytes, "%g", (double)value[0]);
-  return snprintf(text, bytes, "[%g %g %g]", (double)value[0], (double)value[1], (double)value[2]);
+static void triple(const float value[3], char *text, size_t bytes) {
+  if (value[0] == value[1] && value[1] == value[2])
+    snprintf(text, bytes, "%g", (double)value[0]);
+  else
+    snprintf(text, bytes, "[%g %g %g]", (double)value[0], (double)value[1], (double)value[2]);
+}
+
+static bool all_are(const float value[3], float wanted) { return value[0] == wanted && value[1] == wanted && value[2] == wanted; }
+
+/* "(pixel / 255 - mean) / std" without what changes nothing. */
+static void arithmetic_text(const icn_preprocess *recipe, char *text, size_t bytes) {
+  char pixel[40] = "pixel", centred[128], mean[64], std[64];
+  triple(recipe->mean, mean, sizeof mean);
+  triple(recipe->std, std, sizeof std);
+  if (recipe->scale == 1.0F / 255.0F)
+    snprintf(pixel, sizeof pixel, "pixel / 255");
+  else if (recipe->scale != 1.0F)
+    snprintf(pixel, sizeof pixel, "pixel * %g", (double)recipe->scale);
+  if (all_are(recipe->mean, 0.0F))
+    snprintf(centred, sizeof centred, "%s", pixel);
+  else
+    snprintf(centred, sizeof centred, "%s - %s", pixel, mean);
+  if (all_are(recipe->std, 1.0F))
+    snprintf(text, bytes, "%s", centred);
+  else
+    snprintf(text, bytes, "(%s) / %s", centred, std);
 }
 
 const char *recipe_text(const icn_preprocess *recipe, int width, int height, char text[RECIPE_TEXT_BYTES]) {
-  char mean[64], std[64], geometry[96];
+  char arithmetic[200], geometry[96];
   int larger = width > height ? width : height;
   int shorter = recipe->resize_shorter < 0 ? (larger * 16 + 7) / 14 : recipe->resize_shorter;
   const char *method = resize_names[recipe->resize];
-  triple(recipe->mean, mean, sizeof mean);
-  triple(recipe->std, std, sizeof std);
+  arithmetic_text(recipe, arithmetic, sizeof arithmetic);
   if (shorter != 0)
     snprintf(geometry, sizeof geometry, "shorter side resized to %d (%s), middle %dx%d", shorter, method, width, height);
   else if (recipe->central < 1.0F)
     snprintf(geometry, sizeof geometry, "central %g %% resized to %dx%d (%s)", (double)recipe->central * 100.0, width, height, method);
   else
     snprintf(geometry, sizeof geometry, "resized to %dx%d (%s)", width, height, method);
-  snprintf(text, RECIPE_TEXT_BYTES, "%s: %s, %s, (pixel * %g - %s) / %s", recipe->name, geometry, recipe->bgr ? "BGR" : "RGB",
-           (double)recipe->scale, mean, std);
+  snprintf(text, RECIPE_TEXT_BYTES, "%s: %s, %s, %s", recipe->name, geometry, recipe->bgr ? "BGR" : "RGB", arithmetic);
   return text;
 }

@@ -29,7 +29,7 @@ recipe_options recipe_options_none(void);
 /* The recipe that the options ask for; TOOL_OK or the exit code. */
 int recipe_make(const char *who, const recipe_options *options, icn_preprocess *recipe);
 enum { RECIPE_TEXT_BYTES = 320 };
-/* "unit: whole picture resized to 299x299 (bicubic), RGB, (pixel * 0.00392157 - 0) / 1" */
+/* "unit: resized to 299x299 (bicubic), RGB, pixel / 255" */
 const char *recipe_text(const icn_preprocess *recipe, int width, int height, char text[RECIPE_TEXT_BYTES]);
 const char *resize_name(icn_resize resize);
 

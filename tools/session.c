@@ -89,6 +89,15 @@ const char *device_label(const icn_device *device, char text[16]) {
   return text;
 }
 
+const char *device_title(const icn_device *device, char text[DEVICE_TITLE_BYTES]) {
+  icn_device_info info = icn_device_get_info(device);
+  if (info.kind == ICN_DEVICE_REFERENCE)
+    snprintf(text, DEVICE_TITLE_BYTES, "device reference: plain C without OpenCL");
+  else
+    snprintf(text, DEVICE_TITLE_BYTES, "device %d: %s", info.index, info.name);
+  return text;
+}
+
 int session_load_model(const session *s, const char *path, icn_model **model) {
   icn_error error;
   if (icn_model_load(s->context, path, model, &error) != ICN_OK) return tool_error(&error);

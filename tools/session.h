@@ -40,6 +40,9 @@ int session_open(session *s, const char *who, const session_options *options);
 void session_close(session *s);
 /* The number of one device in its table: its index, or "reference". */
 const char *device_label(const icn_device *device, char text[16]);
+enum { DEVICE_TITLE_BYTES = 160 };
+/* "device 0: NAME" */
+const char *device_title(const icn_device *device, char text[DEVICE_TITLE_BYTES]);
 
 int session_load_model(const session *s, const char *path, icn_model **model);
 /* An executor for devices[index]. */
