@@ -33,7 +33,8 @@ static icn_context *made_up_context(void) {
 static int found_index(const icn_context *context, const char *wanted) {
   const icn_device *device = NULL;
   icn_error error;
-  if (icn_context_find_device(context, wanted, &device, &error) != ICN_OK) fail_msg("%s: %s", wanted == NULL ? "(default)" : wanted, error.message);
+  if (icn_context_find_device(context, wanted, &device, &error) != ICN_OK)
+    fail_msg("%s: %s", wanted == NULL ? "(default)" : wanted, error.message);
   assert_int_equal(error.status, ICN_OK);
   return icn_device_get_info(device).index;
 }

@@ -1,4 +1,5 @@
-/* A program of somebody else: it sees only the installed header. Runs the built-in network's plan for a recorded device and lists devices. */
+/* A program of somebody else: it sees only the installed header. Runs the built-in network's plan for a recorded device and lists devices.
+ */
 #include <clinception/clinception.h>
 #include <stdio.h>
 #include <string.h>
