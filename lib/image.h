@@ -25,6 +25,7 @@ typedef struct icn_image_header {
   icn_image_format format;
   int width, height; /* as stored, before the orientation is applied */
   int orientation;   /* EXIF 1 to 8; 1 when the file has none */
+  size_t alpha_at;   /* GIF: where the byte stands whose lowest bit makes one colour of the first picture transparent; 0: nowhere */
 } icn_image_header;
 
 /* By the first bytes (TGA: by the last). */

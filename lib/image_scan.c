@@ -198,6 +198,8 @@ static icn_status scan_gif(cursor *c, const char *name, icn_image_header *header
     uint8_t kind = c->data[c->at++];
     if (kind == 0x3B && picture_seen) return ICN_OK;
     if (kind == 0x21) {
+      bool is_control = has(c, 3) && c->data[c->at] == 0xF9 && c->data[c->at + 1] >= 1;
+      if (is_control && !picture_seen) header->alpha_at = c->at + 2;
       whole = skip(c, 1) && gif_skip_blocks(c);
     } else if (kind == 0x2C && has(c, 9)) {
       uint8_t flags = c->data[c->at + 8];
@@ -245,7 +247,7 @@ const char *icn_image_format_name(icn_image_format format) {
 
 icn_status icn_image_scan(const uint8_t *data, size_t bytes, const char *name, icn_image_header *header, icn_error *error) {
   cursor c = {data, bytes, 0};
-  *header = (icn_image_header){bytes == 0 ? ICN_IMAGE_NONE : icn_image_identify(data, bytes), 0, 0, 1};
+  *header = (icn_image_header){bytes == 0 ? ICN_IMAGE_NONE : icn_image_identify(data, bytes), 0, 0, 1, 0};
   switch (header->format) {
     case ICN_IMAGE_JPEG:
       return scan_jpeg(&c, name, header, error);

@@ -1,5 +1,7 @@
 /* stb_image behind one function: JPEG, PNG, BMP, GIF (first frame) and TGA to 8-bit RGB. The only file that includes it; its own
- * scratch memory comes from the C library. The scan has already bounded the size, and it has seen the file's end mark. */
+ * scratch memory comes from the C library. The scan has already bounded the size, and it has seen the file's end mark.
+ * Known in stb_image 2.27: JPEGs with chroma halved in width only (4:2:2) have the two weights of their last but one chroma sample swapped,
+ * which is seen in one column of pixels. */
 #include <string.h>
 
 #include "image.h"
@@ -31,6 +33,7 @@ typedef struct reader {
   const uint8_t *data;
   size_t bytes, at;
   bool past_end;
+  size_t alpha_at; /* icn_image_header: alpha is ignored, so that bit is read as 0; stb_image would leave such pixels out */
 } reader;
 
 static int reader_read(void *user, char *out, int wanted) {
@@ -38,6 +41,8 @@ static int reader_read(void *user, char *out, int wanted) {
   size_t left = file->bytes - file->at, count = (size_t)wanted < left ? (size_t)wanted : left;
   if (left == 0) file->past_end = true;
   memcpy(out, file->data + file->at, count);
+  if (file->alpha_at >= file->at && file->alpha_at - file->at < count && file->alpha_at != 0)
+    out[file->alpha_at - file->at] = (char)(out[file->alpha_at - file->at] & ~1);
   file->at += count;
   return (int)count;
 }
@@ -64,7 +69,7 @@ icn_status icn_image_decode_stb(const uint8_t *data, size_t bytes, const char *n
                                 icn_error *error) {
   static const stbi_io_callbacks callbacks = {reader_read, reader_skip, reader_at_end};
   icn_status status = ICN_OK;
-  reader file = {data, bytes, 0, false};
+  reader file = {data, bytes, 0, false, header->alpha_at};
   int width = 0, height = 0, channels = 0;
   const char *kind = icn_image_format_name(header->format);
   stbi_uc *decoded = stbi_load_from_callbacks(&callbacks, &file, &width, &height, &channels, 3);

@@ -2,9 +2,9 @@
 #include "support/test_picture.h"
 
 static const char *const whole_files[] = {
-    "rgb.png",   "rgb.bmp",     "rgb.tga",         "rle.tga",      "rgb.ppm",          "text.ppm",         "grey16.pgm", "alpha.png",
-    "rgb16.png", "palette.png", "palette.bmp",     "palette.gif",  "animated.gif",     "interlaced.png",   "rgb.jpg",    "grey.jpg",
-    "cmyk.jpg",  "grey.bmp",    "progressive.jpg", "restarts.jpg", "orientation6.jpg", "orientation6.png",
+    "rgb.png",   "rgb.bmp",     "rgb.tga",     "rle.tga",         "rgb.ppm",      "text.ppm",         "grey16.pgm",       "alpha.png",
+    "rgb16.png", "palette.png", "palette.bmp", "palette.gif",     "animated.gif", "transparent.gif",  "interlaced.png",   "rgb.jpg",
+    "grey.jpg",  "cmyk.jpg",    "grey.bmp",    "progressive.jpg", "restarts.jpg", "orientation6.jpg", "orientation6.png",
 };
 enum { FILE_COUNT = sizeof whole_files / sizeof whole_files[0] };
 

@@ -13,10 +13,11 @@ static const decode_case decode_cases[] = {
     {"rgb.png", 0},          {"rgb.bmp", 0},          {"rgb.tga", 0},          {"rle.tga", 0},          {"rgb.ppm", 0},
     {"text.ppm", 0},         {"grey.png", 0},         {"grey.pgm", 0},         {"grey16.pgm", 0},       {"grey.bmp", 0},
     {"alpha.png", 0},        {"grey_alpha.png", 0},   {"rgb16.png", 0},        {"grey16.png", 0},       {"interlaced.png", 0},
-    {"palette.png", 0},      {"palette.bmp", 0},      {"palette.gif", 0},      {"animated.gif", 0},     {"bits.png", 0},
-    {"orientation6.png", 0}, {"rgb.jpg", 3},          {"grey.jpg", 3},         {"cmyk.jpg", 3},         {"progressive.jpg", 3},
-    {"restarts.jpg", 3},     {"subsampled.jpg", 12},  {"orientation1.jpg", 3}, {"orientation2.jpg", 3}, {"orientation3.jpg", 3},
-    {"orientation4.jpg", 3}, {"orientation5.jpg", 3}, {"orientation6.jpg", 3}, {"orientation7.jpg", 3}, {"orientation8.jpg", 3},
+    {"palette.png", 0},      {"palette.bmp", 0},      {"palette.gif", 0},      {"animated.gif", 0},     {"transparent.gif", 0},
+    {"bits.png", 0},         {"orientation6.png", 0}, {"rgb.jpg", 3},          {"grey.jpg", 3},         {"cmyk.jpg", 3},
+    {"progressive.jpg", 3},  {"restarts.jpg", 3},     {"subsampled.jpg", 12},  {"orientation1.jpg", 3}, {"orientation2.jpg", 3},
+    {"orientation3.jpg", 3}, {"orientation4.jpg", 3}, {"orientation5.jpg", 3}, {"orientation6.jpg", 3}, {"orientation7.jpg", 3},
+    {"orientation8.jpg", 3},
 };
 
 static void every_format_decodes_as_in_pillow(void **state) {

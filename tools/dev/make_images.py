@@ -99,6 +99,8 @@ def lossless(rgb):
     for name in ("palette.png", "palette.bmp", "palette.gif"):
         few.save(path(name))
         expect(name, numpy.asarray(few.convert("RGB")))
+    few.save(path("transparent.gif"), transparency=3)
+    expect("transparent.gif", numpy.asarray(few.convert("RGB")))
     bits = image.convert("1")
     bits.save(path("bits.png"))
     expect("bits.png", numpy.asarray(bits.convert("RGB")))
