@@ -227,6 +227,16 @@ static void check_attributes(icn_importer *im) {
   }
 }
 
+/* What to tell about operators that are left out on purpose. */
+static const char *why_unknown(const char *op) {
+  static const char *const FLOW[] = {"If", "Loop", "Scan", "SequenceMap"};
+  for (size_t i = 0; i < sizeof FLOW / sizeof FLOW[0]; i++) {
+    if (strcmp(op, FLOW[i]) == 0) return "control flow is not supported: graphs must be static";
+  }
+  bool quantised = strncmp(op, "QLinear", 7) == 0 || strstr(op, "uantizeLinear") != NULL || strstr(op, "Integer") != NULL;
+  return quantised ? "quantised operators are not supported" : "the operator is not supported";
+}
+
 static void find_row(icn_importer *im) {
   const icn_source_node *node = im->node;
   if (node->domain[0] != '\0' && strcmp(node->domain, "ai.onnx") != 0) {
@@ -242,7 +252,7 @@ static void find_row(icn_importer *im) {
                 row->until != 0 ? " to an older one" : "", (long long)im->source->opset);
     return;
   }
-  icn_im_fail(im, ICN_UNSUPPORTED, "the operator is not supported");
+  icn_im_fail(im, ICN_UNSUPPORTED, "%s", why_unknown(node->op));
 }
 
 static void check_counts(icn_importer *im) {
@@ -369,6 +379,16 @@ static void remove_unused(icn_importer *im, icn_error *error) {
   for (size_t i = 0; i < graph->output_count; i++) graph->outputs[i] = map[graph->outputs[i]];
 }
 
+/* Folding may take some room whatever the model, and as much again as the weights have (transposed ones, for example). */
+static int64_t folded_limit(const icn_source *source) {
+  int64_t limit = ICN_IMPORT_MAX_FOLDED_BYTES;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    int64_t elems = icn_shape_elems(&source->tensors[i].shape);
+    if (source->tensors[i].supported && elems > 0 && limit < INT64_MAX / 4) limit += 4 * elems;
+  }
+  return limit;
+}
+
 static icn_status check_opset(const icn_source *source, icn_error *error) {
   if (source->opset >= 7) return ICN_OK;
   return icn_error_set(error, ICN_UNSUPPORTED, "the model uses opset %lld; opset 7 is the oldest supported one", (long long)source->opset);
@@ -383,6 +403,7 @@ icn_status icn_import(const icn_source *source, const icn_input_shape *shapes, s
   im.source = source;
   im.graph = graph;
   im.error = error;
+  im.folded_limit = folded_limit(source);
   icn_arena_init(&im.scratch, &graph->arena.allocator);
   ICN_TRY(check_opset(source, error));
   ICN_TRY(collect_names(&im, error));

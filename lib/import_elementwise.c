@@ -227,10 +227,11 @@ int icn_import_range(icn_importer *im) {
   icn_shape shape = icn_shape_make(1, (int64_t[]){count > 0 ? (int64_t)count : 0});
   void *data;
   int result = icn_im_new_constant(im, &shape, is_float ? ICN_F32 : ICN_I64, &data);
+  int64_t start = is_float ? 0 : icn_const_i64(&im->graph->values[im->inputs[0]], 0);
+  int64_t step = is_float ? 0 : icn_const_i64(&im->graph->values[im->inputs[2]], 0);
   for (int64_t i = 0; icn_im_ok(im) && i < shape.dim[0]; i++) {
-    double element = number[0] + (double)i * number[2];
-    if (is_float) ((float *)data)[i] = (float)element;
-    if (!is_float) ((int64_t *)data)[i] = (int64_t)element;
+    if (is_float) ((float *)data)[i] = (float)(number[0] + (double)i * number[2]);
+    if (!is_float) ((int64_t *)data)[i] = (int64_t)((uint64_t)start + (uint64_t)i * (uint64_t)step); /* wraps, never overflows */
   }
   return result;
 }

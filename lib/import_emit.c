@@ -361,9 +361,9 @@ int icn_im_new_constant(icn_importer *im, const icn_shape *shape, icn_dtype dtyp
   int64_t elems = icn_im_check_shape(im, shape);
   if (elems < 0) return ICN_NO_VALUE;
   int64_t bytes = elems * (int64_t)icn_dtype_bytes(dtype);
-  if (bytes > ICN_IMPORT_MAX_FOLDED_BYTES - im->folded_bytes) {
+  if (bytes > im->folded_limit - im->folded_bytes) {
     return icn_im_fail(im, ICN_UNSUPPORTED, "its constant result has %lld bytes; all computed constants may have %lld together",
-                       (long long)bytes, (long long)ICN_IMPORT_MAX_FOLDED_BYTES);
+                       (long long)bytes, (long long)im->folded_limit);
   }
   im->folded_bytes += bytes;
   const char *name = step_name(im, "constant");

@@ -1,11 +1,12 @@
 /* Operations on constants, computed at import. Float ones go through the reference; integer ones (shapes, axes, indices) have a small
  * evaluator of their own, because floats cannot hold every 64-bit number. Integer results are int64, booleans 0 or 1. */
+#include <assert.h>
 #include <string.h>
 
 #include "import_internal.h"
 #include "ref.h"
 
-/* ----------------------------------------------------------------- integers */
+/* ----------------------------------------------------------------- movement */
 
 /* Steps through all elements of a shape in the model's order. */
 static bool next_index(const icn_shape *shape, int64_t *index) {
@@ -21,6 +22,30 @@ static int64_t offset_in(const icn_view *view, const int64_t *index) {
   for (int k = 0; k < view->shape.rank; k++) offset += index[k] * view->stride[k];
   return offset;
 }
+
+/* Operations that only move elements: one COPY, or one for each part of a CONCAT. */
+static bool is_movement(icn_op op) { return op == ICN_OP_SLICE || op == ICN_OP_TRANSPOSE || op == ICN_OP_EXPAND || op == ICN_OP_CONCAT; }
+
+/* A problem's COPY straight from where the constant lies, so that a small slice of large weights costs no more than the slice. */
+static void copy_elements(const icn_problem *problem, const icn_value *x, bool is_float, void *out) {
+  const icn_shape *shape = &problem->out.shape;
+  if (icn_shape_elems(shape) == 0) return;
+  int64_t index[ICN_MAX_RANK] = {0};
+  do {
+    int64_t to = offset_in(&problem->out, index), from = offset_in(&problem->in[0], index);
+    if (is_float) ((float *)out)[to] = icn_const_f32(x, from);
+    if (!is_float) ((int64_t *)out)[to] = icn_const_i64(x, from);
+  } while (next_index(shape, index));
+}
+
+static void fold_movement(icn_importer *im, const icn_node *node, bool is_float, void *out) {
+  for (int part = 0; part < node->input_count; part++) {
+    icn_problem problem = icn_problem_from_node(im->graph, node, part);
+    copy_elements(&problem, &im->graph->values[node->inputs[part]], is_float, out);
+  }
+}
+
+/* ----------------------------------------------------------------- integers */
 
 /* A dense tensor of `from` read as `to`: broadcast dimensions have stride 0. */
 static icn_view broadcast_view(const icn_shape *from, const icn_shape *to) {
@@ -154,8 +179,8 @@ static void fold_int_gather(const icn_params *params, const icn_value *x, const 
 static void fold_int_pad(icn_importer *im, const icn_params *params, const icn_value *x, int64_t *out, const icn_shape *shape) {
   icn_view view = icn_view_dense(&x->shape);
   int64_t index[ICN_MAX_RANK] = {0}, source[ICN_MAX_RANK] = {0}, i = 0;
-  if (params->pad_mode != ICN_PAD_CONSTANT) {
-    icn_im_fail(im, ICN_UNSUPPORTED, "integer tensors are padded by a constant only");
+  if (params->pad_mode != ICN_PAD_CONSTANT || !(params->alpha > -9e18F && params->alpha < 9e18F)) {
+    icn_im_fail(im, ICN_UNSUPPORTED, "integer tensors are padded by an integer constant only");
     return;
   }
   do {
@@ -165,16 +190,6 @@ static void fold_int_pad(icn_importer *im, const icn_params *params, const icn_v
       inside = inside && source[k] >= 0 && source[k] < x->shape.dim[k];
     }
     out[i++] = inside ? icn_const_i64(x, offset_in(&view, source)) : (int64_t)params->alpha;
-  } while (next_index(shape, index));
-}
-
-/* A problem's COPY, on integers: SLICE, TRANSPOSE, EXPAND, one part of a CONCAT. */
-static void copy_ints(const icn_problem *problem, const icn_value *x, int64_t *out) {
-  const icn_shape *shape = &problem->out.shape;
-  if (icn_shape_elems(shape) == 0) return;
-  int64_t index[ICN_MAX_RANK] = {0};
-  do {
-    out[offset_in(&problem->out, index)] = icn_const_i64(x, offset_in(&problem->in[0], index));
   } while (next_index(shape, index));
 }
 
@@ -197,15 +212,6 @@ static void fold_ints(icn_importer *im, const icn_node *node, int64_t *out) {
     case ICN_OP_PAD:
       fold_int_pad(im, &node->params, x, out, shape);
       break;
-    case ICN_OP_SLICE:
-    case ICN_OP_TRANSPOSE:
-    case ICN_OP_EXPAND:
-    case ICN_OP_CONCAT:
-      for (int part = 0; part < node->input_count; part++) {
-        icn_problem problem = icn_problem_from_node(im->graph, node, part);
-        copy_ints(&problem, &values[node->inputs[part]], out);
-      }
-      break;
     default:
       icn_im_fail(im, ICN_UNSUPPORTED, "the operator is not supported for integer tensors");
   }
@@ -214,7 +220,7 @@ static void fold_ints(icn_importer *im, const icn_node *node, int64_t *out) {
 /* ------------------------------------------------------------------- floats */
 
 /* The base pointers of a node's inputs as the reference wants them. */
-static bool float_inputs(icn_importer *im, const icn_node *node, const void **pointers) {
+static bool float_inputs(icn_importer *im, const icn_node *node, icn_arena *arena, const void **pointers) {
   static const float NOTHING[1] = {0};
   for (int k = 0; k < node->input_count; k++) {
     if (node->inputs[k] == ICN_NO_VALUE) continue;
@@ -224,26 +230,24 @@ static bool float_inputs(icn_importer *im, const icn_node *node, const void **po
     } else if (value->dtype == ICN_I32 && node->op == ICN_OP_RESAMPLE) {
       pointers[k] = value->data;
     } else {
-      pointers[k] = icn_const_floats(value, &im->scratch);
+      pointers[k] = icn_const_floats(value, arena);
     }
     if (pointers[k] == NULL) icn_im_no_memory(im);
   }
   return icn_im_ok(im);
 }
 
-static void fold_floats(icn_importer *im, const icn_node *node, float *out) {
-  const void **pointers = icn_arena_array(&im->scratch, (size_t)node->input_count, sizeof(void *));
-  if (pointers == NULL) icn_im_no_memory(im);
-  if (pointers == NULL || !float_inputs(im, node, pointers)) return;
-  int parts = node->op == ICN_OP_CONCAT ? node->input_count : 1;
-  for (int part = 0; part < parts && icn_im_ok(im); part++) {
-    icn_problem problem = icn_problem_from_node(im->graph, node, part);
-    if (icn_problem_flop(&problem) > ICN_IMPORT_MAX_FOLDED_FLOP) {
-      icn_im_fail(im, ICN_UNSUPPORTED, "its inputs are all constants, but computing it at load would take too long");
-      return;
-    }
-    im->status = icn_ref_compute(&problem, node->op == ICN_OP_CONCAT ? &pointers[part] : pointers, out, im->error);
+/* `arena` holds the copies of inputs that are not aligned floats; it goes when this operation is done. */
+static void fold_floats(icn_importer *im, const icn_node *node, icn_arena *arena, float *out) {
+  const void *pointers[ICN_MAX_INPUTS] = {NULL};
+  assert(node->input_count <= ICN_MAX_INPUTS);
+  if (!float_inputs(im, node, arena, pointers)) return;
+  icn_problem problem = icn_problem_from_node(im->graph, node, 0);
+  if (icn_problem_flop(&problem) > ICN_IMPORT_MAX_FOLDED_FLOP) {
+    icn_im_fail(im, ICN_UNSUPPORTED, "its inputs are all constants, but computing it at load would take too long");
+    return;
   }
+  im->status = icn_ref_compute(&problem, pointers, out, im->error);
 }
 
 int icn_im_fold(icn_importer *im, icn_op op, const icn_params *params, const int *inputs, int count, const icn_shape *shape) {
@@ -262,7 +266,15 @@ int icn_im_fold(icn_importer *im, icn_op op, const icn_params *params, const int
   node.input_count = count;
   node.output = value;
   node.params = *params;
-  if (is_float) fold_floats(im, &node, data);
-  if (!is_float) fold_ints(im, &node, data);
+  icn_arena arena;
+  icn_arena_init(&arena, &im->scratch.allocator);
+  if (is_movement(op)) {
+    fold_movement(im, &node, is_float, data);
+  } else if (is_float) {
+    fold_floats(im, &node, &arena, data);
+  } else {
+    fold_ints(im, &node, data);
+  }
+  icn_arena_fini(&arena);
   return value;
 }

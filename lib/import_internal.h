@@ -26,7 +26,8 @@ enum {
   ICN_ONNX_BFLOAT16 = 16
 };
 
-/* Limits: elements of one value (kernels index with 32 bits), bytes of all folded constants, operations of one folded node. */
+/* Limits: elements of one value (kernels index with 32 bits), bytes of all folded constants (beside what the model's own weights have),
+ * operations of one folded node. */
 #define ICN_IMPORT_MAX_ELEMS        INT32_MAX
 #define ICN_IMPORT_MAX_FOLDED_BYTES ((int64_t)1 << 28)
 #define ICN_IMPORT_MAX_FOLDED_FLOP  4e9
@@ -81,7 +82,7 @@ struct icn_importer {
   icn_arena scratch; /* dies with the import */
   icn_status status;
   icn_error *error;
-  int64_t folded_bytes;
+  int64_t folded_bytes, folded_limit;
   icn_import_name *names; /* hash table */
   size_t name_capacity;
   /* the node being translated */

@@ -37,7 +37,7 @@ icn_shape icn_shape_make(int rank, const int64_t *dim) {
 const char *icn_shape_text(const icn_shape *shape, char text[ICN_SHAPE_TEXT_BYTES]) {
   if (shape->rank == 0) snprintf(text, ICN_SHAPE_TEXT_BYTES, "scalar");
   size_t length = 0;
-  for (int k = 0; k < shape->rank; k++) {
+  for (int k = 0; k < shape->rank && length < ICN_SHAPE_TEXT_BYTES; k++) { /* eight damaged dims may be longer than the text */
     length += (size_t)snprintf(text + length, ICN_SHAPE_TEXT_BYTES - length, k == 0 ? "%lld" : "x%lld", (long long)shape->dim[k]);
   }
   return text;

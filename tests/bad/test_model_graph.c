@@ -72,12 +72,22 @@ static void test_missing_and_double_names(void **state) {
 
 static void test_unsupported_operators(void **state) {
   (void)state;
-  const char *const ops[] = {"NoSuchThing", "If", "Loop", "Scan", "QLinearConv", "DequantizeLinear", "NonMaxSuppression", "LSTM"};
+  static const struct {
+    const char *op, *reason;
+  } ops[] = {{"NoSuchThing", "operator is not supported"},
+             {"NonMaxSuppression", "operator is not supported"},
+             {"LSTM", "operator is not supported"},
+             {"If", "control flow"},
+             {"Loop", "control flow"},
+             {"Scan", "control flow"},
+             {"QLinearConv", "quantised"},
+             {"ConvInteger", "quantised"},
+             {"DequantizeLinear", "quantised"}};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     model_writer model = with_image(13);
-    add_bad(&model, ops[i], "x");
-    char words[80];
-    snprintf(words, sizeof words, "node 'bad' (%s)|not supported", ops[i]);
+    add_bad(&model, ops[i].op, "x");
+    char words[120];
+    snprintf(words, sizeof words, "node 'bad' (%s)|%s", ops[i].op, ops[i].reason);
     expect(&model, ICN_UNSUPPORTED, words);
   }
   model_writer model = with_image(13);
@@ -251,6 +261,12 @@ static void test_huge_results(void **state) {
   model_node(&model, "ConstantOfShape", "bad", "s", "c");
   model_node(&model, "Add", "add", "x,c", "y");
   expect(&model, ICN_FORMAT, "bad|-5");
+  model = with_image(13);
+  const int64_t longest[8] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+  model_ints(&model, "s", 1, (int64_t[]){8}, longest);
+  model_node(&model, "ConstantOfShape", "bad", "s", "c");
+  model_node(&model, "Add", "add", "x,c", "y");
+  expect(&model, ICN_FORMAT, "bad|-9223372036854775808x-9223372036854775808");
   model = with_image(13);
   model_ints(&model, "zero", 0, NULL, (int64_t[]){0});
   model_ints(&model, "end", 0, NULL, &huge);
