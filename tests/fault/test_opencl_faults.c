@@ -1,0 +1,290 @@
+/* Every OpenCL function fails at its first, second, ... call: there is a status with a sentence, nothing is leaked, and the process goes
+ * on. */
+
+#include <dlfcn.h>
+
+#include "fault/fault_opencl.h"
+#include "loader.h"
+#include "os.h"
+#include "support/api_model.h"
+#include "support/icn_test.h"
+
+enum { SIZE = 16, IMAGE = 3 * SIZE * SIZE };
+
+typedef struct fixture {
+  fault_control *control;
+  const char *library;
+
+  proto_writer file;
+  float image[IMAGE], want[10];
+  size_t host_blocks;          /* alive */
+  size_t allocations, fail_at; /* the fail_at-th host allocation fails; 0: none */
+} fixture;
+
+static void *counting_allocate(void *user, size_t bytes) {
+  fixture *f = user;
+  if (++f->allocations == f->fail_at) return NULL;
+  const icn_allocator inner = icn_allocator_default();
+  void *block = inner.allocate(inner.user, bytes);
+  if (block != NULL) f->host_blocks++;
+  return block;
+}
+
+static void counting_release(void *user, void *memory) {
+  fixture *f = user;
+  const icn_allocator inner = icn_allocator_default();
+  if (memory != NULL) f->host_blocks--;
+  inner.release(inner.user, memory);
+}
+
+typedef struct scenario {
+  const char *device; /* NULL: the first one, as the library chooses */
+  const char *library, *cache;
+  uint32_t cores;
+} scenario;
+
+static icn_status use_executor(fixture *f, icn_executor *executor, bool *right, icn_error *error) {
+  float scores[10], *outputs[] = {scores, NULL};
+  const float *input = f->image;
+  icn_status status = icn_executor_run(executor, &input, outputs, error);
+  if (status != ICN_OK) return status;
+  *right = api_difference(scores, f->want, 10) < 1e-5;
+  float *value = malloc(20 * SIZE * SIZE * sizeof *value);
+  if (value == NULL) return icn_error_set(error, ICN_NO_MEMORY, "the test has no memory");
+  status = icn_executor_read_value(executor, 0, value, error);
+  free(value);
+  return status;
+}
+
+/* From nothing to a result and back to nothing. *right: a result was there and it is the expected one. */
+static icn_status play(fixture *f, const scenario *s, bool *right, icn_error *error) {
+  const icn_allocator allocator = {f, counting_allocate, counting_release};
+  const icn_input_shape shape = {.name = "x", .rank = 4, .dim = {1, 3, SIZE, SIZE}};
+  icn_context_options context_options;
+  icn_executor_options options;
+  icn_context *context = NULL;
+  icn_model *model = NULL;
+  icn_executor *executor = NULL;
+  *right = false;
+  icn_context_options_init(&context_options);
+  context_options.allocator = &allocator;
+  context_options.opencl_library = s->library;
+  context_options.cache_dir = s->cache;
+  icn_executor_options_init(&options);
+  options.shapes = &shape;
+  options.shape_count = 1;
+  options.keep_values = 1;
+  options.profile = 1;
+  options.cores = s->cores;
+  icn_status status = icn_context_create(&context_options, &context, error);
+  if (status == ICN_OK) status = icn_context_find_device(context, s->device, &options.device, error);
+  if (status == ICN_OK) status = icn_model_load_memory(context, f->file.data, f->file.bytes, &model, error);
+  if (status == ICN_OK) status = icn_executor_create(model, &options, &executor, error);
+  if (status == ICN_OK) status = use_executor(f, executor, right, error);
+  icn_executor_destroy(executor);
+  icn_model_destroy(model);
+  icn_context_destroy(context);
+  return status;
+}
+
+/* After whatever happened: a status with a sentence or a right result, and nothing left behind. */
+static void assert_orderly(const fixture *f, const char *what, size_t number, icn_status status, bool right, const icn_error *error) {
+  if (status == ICN_OK && !right) fail_msg("%s %zu failed: a wrong result, and nobody says so", what, number);
+  if (status != ICN_OK && error->message[0] == '\0') fail_msg("%s %zu failed: status %d without a sentence", what, number, (int)status);
+  if (status != ICN_OK && error->status != status) fail_msg("%s %zu failed: status %d, but error %d", what, number, status, error->status);
+  if (f->host_blocks != 0) fail_msg("%s %zu failed (%s): %zu host blocks leaked", what, number, error->message, f->host_blocks);
+  if (f->control != NULL && f->control->alive != 0) {
+    fail_msg("%s %zu failed (%s): %ld OpenCL objects leaked", what, number, error->message, f->control->alive);
+  }
+}
+
+static int set_up(void **state) {
+  static fixture f;
+  const scenario reference = {.device = "reference", .library = "none", .cache = "none"};
+  icn_error error;
+  bool right = false;
+  *state = &f;
+  f.file = api_model_write();
+  api_fill(f.image, IMAGE, 3);
+
+  { /* the expected result */
+    icn_context *context = api_context();
+    icn_model *model = api_model_load(context, &f.file);
+    const icn_input_shape shape = {.name = "x", .rank = 4, .dim = {1, 3, SIZE, SIZE}};
+    icn_executor *executor = NULL;
+    icn_executor_options options;
+    float *outputs[] = {f.want, NULL};
+    const float *input = f.image;
+    icn_executor_options_init(&options);
+    options.shapes = &shape;
+    options.shape_count = 1;
+    assert_int_equal(icn_context_find_device(context, "reference", &options.device, &error), ICN_OK);
+    assert_int_equal(icn_executor_create(model, &options, &executor, &error), ICN_OK);
+    assert_int_equal(icn_executor_run(executor, &input, outputs, &error), ICN_OK);
+    icn_executor_destroy(executor);
+    icn_model_destroy(model);
+    const bool devices = icn_context_device_count(context) > 0;
+    icn_context_destroy(context);
+    if (!devices) return 0;
+  }
+  assert_int_equal(play(&f, &reference, &right, &error), ICN_OK);
+  assert_true(right);
+  f.library = getenv("ICN_FAULT_LIBRARY");
+  assert_non_null(f.library);
+  void *library = dlopen(f.library, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) fail_msg("%s", dlerror());
+  void *symbol = dlsym(library, "icn_fault_control");
+  assert_non_null(symbol);
+  fault_control_function *control;
+  memcpy(&control, &symbol, sizeof control);
+  f.control = control();
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *f = *state;
+  proto_free(&f->file);
+  return 0;
+}
+
+static void nothing_fails_unasked(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  const scenario s = {.library = f->library, .cache = "none"};
+  icn_error error;
+  bool right = false;
+  f->control->function = NULL;
+  const icn_status status = play(f, &s, &right, &error);
+  if (status != ICN_OK) fail_msg("%s", error.message);
+  assert_orderly(f, "call", 0, status, right, &error);
+  assert_true(f->control->peak > 20); /* objects are counted indeed */
+}
+
+/* Which calls of a function fail: each of the first, then ever fewer. */
+static long next_call(long at) { return at < 12 ? at + 1 : at + at / 3; }
+
+/* Returns how many calls were made to fail. */
+static size_t fail_each_call(fixture *f, const char *function, const scenario *s) {
+  size_t failed = 0;
+  for (long at = 1;; at = next_call(at)) {
+    icn_error error;
+    bool right = false;
+    f->control->function = function;
+    f->control->at = at;
+    f->control->calls = 0;
+    f->control->code = strcmp(function, "clCreateBuffer") == 0 ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_OUT_OF_RESOURCES;
+    const icn_status status = play(f, s, &right, &error);
+    const bool reached = f->control->calls >= at;
+    f->control->function = NULL;
+    assert_orderly(f, function, (size_t)at, status, right, &error);
+    if (!reached) {
+      if (status != ICN_OK) fail_msg("%s: nothing failed, but: %s", function, error.message);
+      return failed;
+    }
+    failed++;
+  }
+}
+
+static const char *const FUNCTIONS[] = {
+#define NAME(name) #name,
+    ICN_CL_REQUIRED(NAME)
+#undef NAME
+};
+
+static void every_call_may_fail(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache};
+  size_t functions = 0, calls = 0;
+  for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++) {
+    const size_t failed = fail_each_call(f, FUNCTIONS[i], &s);
+    functions += failed > 0;
+    calls += failed;
+  }
+  print_message("%zu failing calls of %zu functions\n", calls, functions);
+  assert_true(functions >= 20);
+}
+
+/* The paths of compiling, storing and dividing, which the cached scenario does not take. */
+static void compiling_may_fail(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  static const char *const BUILDING[] = {"clCreateProgramWithSource", "clBuildProgram", "clGetProgramInfo", "clCreateKernel"};
+  for (size_t i = 0; i < sizeof BUILDING / sizeof BUILDING[0]; i++) {
+    for (long at = 1; at <= 2; at++) {
+      const scenario s = {.library = f->library, .cache = "none"};
+      icn_error error;
+      bool right = false;
+      *f->control = (fault_control){.function = BUILDING[i], .at = at, .code = CL_BUILD_PROGRAM_FAILURE, .alive = f->control->alive};
+      const icn_status status = play(f, &s, &right, &error);
+      const bool reached = f->control->calls >= at;
+      f->control->function = NULL;
+      assert_orderly(f, BUILDING[i], (size_t)at, status, right, &error);
+      if (reached && strcmp(BUILDING[i], "clBuildProgram") == 0) assert_int_equal(status, ICN_BUILD);
+    }
+  }
+}
+
+static void dividing_may_fail(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache, .cores = 1};
+  icn_error error;
+  bool right = false;
+  f->control->function = NULL;
+  if (play(f, &s, &right, &error) != ICN_OK) skip(); /* the device cannot be divided */
+  assert_orderly(f, "call", 0, ICN_OK, right, &error);
+  for (long at = 1; at <= 2; at++) {
+    *f->control = (fault_control){.function = "clCreateSubDevices", .at = at, .code = CL_OUT_OF_RESOURCES, .alive = 0};
+    const icn_status status = play(f, &s, &right, &error);
+    f->control->function = NULL;
+    assert_orderly(f, "clCreateSubDevices", (size_t)at, status, right, &error);
+  }
+}
+
+/* Every host allocation fails once, with the reference and with OpenCL. */
+static void fail_allocations(fixture *f, const scenario *s, bool all) {
+  size_t failed = 0;
+  for (size_t at = 1;; at = all || at < 200 ? at + 1 : at + at / 16) {
+    icn_error error;
+    bool right = false;
+    f->allocations = 0;
+    f->fail_at = at;
+    const icn_status status = play(f, s, &right, &error);
+    const bool reached = f->allocations >= at;
+    f->fail_at = 0;
+    assert_orderly(f, "host allocation", at, status, right, &error);
+    if (!reached) break;
+    failed++;
+  }
+  print_message("%zu failing host allocations\n", failed);
+  assert_true(failed > 10);
+}
+
+static void every_allocation_may_fail_on_the_reference(void **state) {
+  const scenario s = {.device = "reference", .library = "none", .cache = "none"};
+  fail_allocations(*state, &s, true);
+}
+
+static void every_allocation_may_fail_on_a_device(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache};
+  f->control->function = NULL;
+  fail_allocations(f, &s, false);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(nothing_fails_unasked),
+      cmocka_unit_test(every_call_may_fail),
+      cmocka_unit_test(compiling_may_fail),
+      cmocka_unit_test(dividing_may_fail),
+      cmocka_unit_test(every_allocation_may_fail_on_the_reference),
+      cmocka_unit_test(every_allocation_may_fail_on_a_device),
+  };
+  return cmocka_run_group_tests_name("opencl_faults", tests, set_up, tear_down);
+}
