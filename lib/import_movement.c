@@ -155,7 +155,7 @@ int icn_import_concat(icn_importer *im) {
 
 /* begin and count of one axis from ONNX's start, end, step with their clamping. */
 static int64_t clamp_slice(int64_t dim, int64_t start, int64_t end, int64_t step, int64_t *begin) {
-  if (start < 0) start = start < -dim ? (step > 0 ? 0 : -1) : start + dim;
+  if (start < 0) start = start < -dim ? 0 : start + dim;
   if (end < 0) end = end < -dim ? -1 : end + dim;
   start = step > 0 ? icn_min64(start, dim) : icn_min64(start, dim - 1);
   end = step > 0 ? icn_max64(icn_min64(end, dim), 0) : icn_max64(icn_min64(end, dim), -1);

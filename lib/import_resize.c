@@ -44,7 +44,7 @@ static double source_position(const resize *r, int axis, int64_t in, int64_t o) 
       return begin * last + (length == 1.0 ? extent * last / 2.0 : x * extent * last / (length - 1.0));
     }
     case PYTORCH_HALF_PIXEL:
-      return length == 1.0 ? -0.5 : (x + 0.5) / scale - 0.5;
+      return r->out[axis] > 1 ? (x + 0.5) / scale - 0.5 : 0.0;
     case HALF_PIXEL_SYMMETRIC:
       return (double)in / 2.0 * (1.0 - (double)r->out[axis] / length) + (x + 0.5) / scale - 0.5;
     case TF_HALF_PIXEL_FOR_NN:
