@@ -94,6 +94,7 @@ typedef struct driver {
   device_run devices[MAX_DEVICES];
   int device_count;
   size_t failures;
+  bool small, once;
 } driver;
 
 static bool device_wanted(const char *name) {
@@ -112,6 +113,9 @@ static bool device_wanted(const char *name) {
 static void driver_open(driver *d) {
   icn_error error;
   memset(d, 0, sizeof *d);
+  const char *which = getenv("ICN_TEST_CASES");
+  d->once = which != NULL && strcmp(which, "once") == 0;
+  d->small = d->once || (which != NULL && strcmp(which, "small") == 0);
   assert_int_equal(icn_context_create(NULL, &d->context, &error), ICN_OK);
   for (size_t i = 0; i < icn_context_device_count(d->context) && d->device_count < MAX_DEVICES; i++) {
     const icn_device *device = icn_context_device(d->context, i);
@@ -165,6 +169,7 @@ static void run_rows(driver *d, device_run *device, const icn_problem *problem, 
   }
 }
 
+/* With `once`: one mode, one layout (the one with gaps), one run. */
 static void run_case(driver *d, const kernel_case *c, uint64_t seed) {
   for (int mode = 0; mode < MODES; mode++) {
     bool no_exact = (c->flags & (KERNEL_NO_EXACT | KERNEL_SPECIAL)) != 0 || !kernel_case_is_exact(&c->problem);
@@ -173,12 +178,14 @@ static void run_case(driver *d, const kernel_case *c, uint64_t seed) {
     icn_error error;
     char key[ICN_KEY_BYTES];
     if (!kernel_data_make(&data, c, (kernel_mode)mode, seed, &error)) fail_msg("%s: %s", icn_problem_key(&c->problem, key), error.message);
-    for (int layout = 0; layout < LAYOUTS; layout++) {
+    data.once = d->once;
+    for (int layout = d->once && (c->flags & KERNEL_VIEWS_GIVEN) == 0 ? 1 : 0; layout < LAYOUTS; layout++) {
       icn_problem problem;
       if (!kernel_case_layout(c, layout, &problem)) continue;
       for (int i = 0; i < d->device_count; i++) run_rows(d, &d->devices[i], &problem, &data, layout);
     }
     kernel_data_free(&data);
+    if (d->once) return;
   }
 }
 
@@ -193,7 +200,7 @@ static const char *const row_files[] = {
 /* A row that ran nowhere is a failure, except one that calls a library, which may not be there. */
 static bool must_run(size_t row) { return row_files[row][0] != '\0'; }
 
-static void report(driver *d, const char *family, uint32_t ops, bool small) {
+static void report(driver *d, const char *family, uint32_t ops) {
   for (int i = 0; i < d->device_count; i++) {
     const device_run *device = &d->devices[i];
     for (size_t k = 0; k < icn_row_count(); k++) {
@@ -201,7 +208,7 @@ static void report(driver *d, const char *family, uint32_t ops, bool small) {
       if ((ops >> row->op & 1U) == 0 || !row_wanted(row, row->op)) continue;
       print_message("%s on %s: row %s ran %zu, declined %zu%s%s\n", family, device->name, row->name, device->ran[k], device->declined[k],
                     device->declined[k] > 0 ? ", last: " : "", device->reason[k].text);
-      if (device->ran[k] > 0 || small || !must_run(k)) continue;
+      if (device->ran[k] > 0 || d->small || !must_run(k)) continue;
       d->failures++;
       print_error("%s: row %s ran on no case\n", device->name, row->name);
     }
@@ -222,18 +229,16 @@ static void rows_agree_with_the_reference(void **state) {
   }
   kernel_suite suite = {NULL, 0, 0};
   suite_add_cases(&suite);
-  const char *which = getenv("ICN_TEST_CASES");
-  bool small = which != NULL && strcmp(which, "small") == 0;
   size_t cases = 0;
   uint32_t ops = 0;
   double start = icn_os_seconds();
   for (size_t i = 0; i < suite.count; i++) {
-    if (small && (suite.cases[i].flags & KERNEL_LARGE) != 0) continue;
+    if (d.small && (suite.cases[i].flags & KERNEL_LARGE) != 0) continue;
     ops |= 1U << suite.cases[i].problem.op;
     run_case(&d, &suite.cases[i], 1000 + i);
     cases++;
   }
-  report(&d, suite_family, ops, small);
+  report(&d, suite_family, ops);
   print_message("%s: %zu cases of %zu on %d devices, %zu failures, %.1f s\n", suite_family, cases, suite.count, d.device_count, d.failures,
                 icn_os_seconds() - start);
   free(suite.cases);

@@ -11,7 +11,8 @@
  * A failure names device, row, case, layout, mode, element, got and want. Every row must have run on at least one case on each device.
  *
  * Environment: ICN_TEST_DEVICES = "all" (default) or comma-separated parts of device names; ICN_TEST_CASES = "small" leaves out the cases
- * marked KERNEL_LARGE; ICN_TEST_ROWS = comma-separated row names (default: all); ICN_TEST_PRETEND = "vector4", "vector8", "vector16",
+ * marked KERNEL_LARGE, "once" these, all above 30 kFLOP, and all but one mode, layout and run of each case (for oclgrind, a thousand times
+ * slower than a device); ICN_TEST_ROWS = comma-separated row names (default: all); ICN_TEST_PRETEND = "vector4", "vector8", "vector16",
  * "gpu", comma-separated: rows see such a device, so that what they emit for it is tested on the device that is here.
  *
  * A test file:

@@ -227,7 +227,7 @@ static bool run_all(run *r) {
   if (!prepare_tensors(r) || !prepare_packed(r) || !prepare_rest(r)) return false;
   if (!launch_all(r, &error) || !run_once(r, &error)) return failed(r, "%s", error.message);
   if (!check_untouched(r) || !check_output(r)) return false;
-  return (r->data->source->flags & KERNEL_LARGE) != 0 || check_again(r, &error);
+  return r->data->once || (r->data->source->flags & KERNEL_LARGE) != 0 || check_again(r, &error);
 }
 
 icn_device_desc kernel_device(const icn_runtime *runtime) {

@@ -14,6 +14,7 @@ typedef struct kernel_data {
   kernel_mode mode;
   uint64_t seed;
   void *input[ICN_MAX_INPUTS]; /* float, or int32_t for RESAMPLE's index */
+  bool once;                   /* do not run a second time */
   float *want, *magnitude;     /* magnitude: RANDOM mode only */
 } kernel_data;
 
