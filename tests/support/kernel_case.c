@@ -10,7 +10,7 @@ struct kernel_suite {
   size_t count, capacity;
 };
 
-enum { LAYOUTS = 2, MODES = 2, MAX_DEVICES = 16, SHOWN_FAILURES = 5 };
+enum { LAYOUTS = 2, MODES = 2, MAX_DEVICES = 16, SHOWN_FAILURES = 5, ONCE_FLOP = 30000 };
 static const char *const LAYOUT_NAMES[] = {"dense", "strided"}, *const MODE_NAMES[] = {"exact", "random"};
 
 /* ------------------------------------------------------------ building cases */
@@ -234,6 +234,7 @@ static void rows_agree_with_the_reference(void **state) {
   double start = icn_os_seconds();
   for (size_t i = 0; i < suite.count; i++) {
     if (d.small && (suite.cases[i].flags & KERNEL_LARGE) != 0) continue;
+    if (d.once && icn_problem_flop(&suite.cases[i].problem) > ONCE_FLOP) continue;
     ops |= 1U << suite.cases[i].problem.op;
     run_case(&d, &suite.cases[i], 1000 + i);
     cases++;
