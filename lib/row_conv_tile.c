@@ -11,16 +11,16 @@ enum { MR = 0, NV = 1, VW = 2 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
 static const int32_t TILES[][3] = {{14, 2, 16}, {8, 3, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
-enum { TILE_COUNT = sizeof TILES / sizeof TILES[0] };
+enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 48, TALLEST_TILE = 14 };
 
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
 static int64_t panels(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->oc, panel_width(config)); }
 static int64_t tiles(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->pixels, config->value[MR]); }
 
-/* Multiply-adds that the tiles do, surplus rows and lanes included. */
-static double padded_work(const icn_problem *problem, const icn_config *config) {
+/* Multiply-adds that the tiles do on `pixels` of output, surplus rows and lanes included. */
+static double padded_work(const icn_problem *problem, int64_t pixels, const icn_config *config) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  double work = (double)s.groups * (double)tiles(&s, config) * config->value[MR] * (double)panels(&s, config) *
+  double work = (double)s.groups * (double)icn_round_up(pixels, config->value[MR]) * (double)panels(&s, config) *
                 (double)panel_width(config) * (double)(s.kh * s.kw * s.ic);
   /* Pixels 4 KiB (or a multiple) apart share the sets of a first-level cache: more rows than it has ways evict each other. */
   if (icn_view_pixel_stride(&problem->in[ICN_CONV_X]) % 1024 == 0 && config->value[MR] > 8) work *= 1.3;
@@ -36,7 +36,6 @@ bool icn_conv_tile_applies(const icn_problem *problem, const icn_device_desc *de
   (void)device;
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  enum { WIDEST_PANEL = 48, TALLEST_TILE = 14 };
   int64_t packed;
   if (!icn_mul_ok(s.kh * s.kw * s.ic + 1, s.groups * icn_div_up(s.oc, WIDEST_PANEL) * WIDEST_PANEL + s.groups * WIDEST_PANEL, &packed) ||
       packed > INT32_MAX)
@@ -47,12 +46,14 @@ bool icn_conv_tile_applies(const icn_problem *problem, const icn_device_desc *de
 
 void icn_conv_tile_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const int width = icn_cpu_vector(device);
+  /* One image decides, so that every batch packs its weights alike and executors can share them. */
+  const int64_t pixels = problem->out.shape.dim[2] * problem->out.shape.dim[3];
   double least = 0;
   for (int t = 0; t < TILE_COUNT; t++) {
     icn_config candidate;
     if (TILES[t][VW] != width) continue;
     set_tile(&candidate, t);
-    const double work = padded_work(problem, &candidate);
+    const double work = padded_work(problem, pixels, &candidate);
     if (least > 0 && work >= least * 0.99) continue; /* the first of a width is the usual one: fewer programs */
     least = work;
     *config = candidate;
@@ -60,7 +61,7 @@ void icn_conv_tile_configure(const icn_problem *problem, const icn_device_desc *
 }
 
 double icn_conv_tile_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
-  const double flop = 2 * padded_work(problem, config);
+  const double flop = 2 * padded_work(problem, icn_conv_sizes_of(problem).pixels, config);
   return icn_cost_on_target(device, ICN_TARGET_CPU, icn_cost_of(device, flop, icn_problem_bytes(problem), 0.9, 1));
 }
 
@@ -69,20 +70,47 @@ uint64_t icn_conv_tile_pack_bytes(const icn_problem *problem, const icn_config *
   return (uint64_t)(s.groups * panels(&s, config) * panel_width(config) * (s.kh * s.kw * s.ic + 1)) * sizeof(float);
 }
 
+/* One panel's weights for the channels k .. k + live - 1: panel[ky][kx][ic][lane]. The scale of a folded batch-norm is multiplied in. */
+static void pack_panel(const icn_problem *problem, const icn_conv_sizes *s, const icn_value *const *constants, int64_t k, int64_t live,
+                       int64_t width, float *panel) {
+  const icn_value *weights = constants[ICN_CONV_WEIGHT];
+  const icn_view *w = &problem->in[ICN_CONV_WEIGHT], *scales = &problem->in[ICN_CONV_SCALE];
+  float scale[WIDEST_PANEL];
+  for (int64_t lane = 0; lane < live; lane++) {
+    const bool scaled = icn_problem_has(problem, ICN_CONV_SCALE);
+    scale[lane] = scaled ? icn_const_f32(constants[ICN_CONV_SCALE], scales->offset + (k + lane) * scales->stride[0]) : 1;
+  }
+  for (int64_t ic = 0; ic < s->ic; ic++)
+    for (int64_t ky = 0; ky < s->kh; ky++)
+      for (int64_t kx = 0; kx < s->kw; kx++) {
+        float *lanes = panel + ((ky * s->kw + kx) * s->ic + ic) * width;
+        const int64_t tap = w->offset + k * w->stride[0] + ic * w->stride[1] + ky * w->stride[2] + kx * w->stride[3];
+        for (int64_t lane = 0; lane < live; lane++) {
+          const int64_t at = tap + lane * w->stride[0];
+          float value;
+          if (weights->dtype == ICN_F32) {
+            memcpy(&value, (const char *)weights->data + at * (int64_t)sizeof value, sizeof value); /* may be unaligned */
+          } else {
+            value = icn_const_f32(weights, at);
+          }
+          lanes[lane] = value * scale[lane];
+        }
+      }
+}
+
 /* weight[group][panel][ky][kx][ic][lane], then bias[group][panel][lane]; lanes without a channel are 0. */
 void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const int64_t width = panel_width(config), count = panels(&s, config), panel_elems = s.kh * s.kw * s.ic * width;
   memset(packed, 0, icn_conv_tile_pack_bytes(problem, config));
   float *bias = packed + s.groups * count * panel_elems;
-  for (int64_t k = 0; k < s.k; k++) {
-    const int64_t group = k / s.oc, oc = k % s.oc, panel = group * count + oc / width, lane = oc % width;
-    for (int64_t ic = 0; ic < s.ic; ic++)
-      for (int64_t ky = 0; ky < s.kh; ky++)
-        for (int64_t kx = 0; kx < s.kw; kx++)
-          packed[panel * panel_elems + ((ky * s.kw + kx) * s.ic + ic) * width + lane] = icn_conv_weight(problem, constants, k, ic, ky, kx);
-    bias[panel * width + lane] = icn_conv_bias(problem, constants, k);
-  }
+  for (int64_t group = 0; group < s.groups; group++)
+    for (int64_t panel = 0; panel < count; panel++) {
+      const int64_t number = group * count + panel, oc = panel * width, k = group * s.oc + oc;
+      const int64_t live = icn_min64(width, s.oc - oc);
+      pack_panel(problem, &s, constants, k, live, width, packed + number * panel_elems);
+      for (int64_t lane = 0; lane < live; lane++) bias[number * width + lane] = icn_conv_bias(problem, constants, k + lane);
+    }
 }
 
 /* True when a window's row of taps is contiguous in memory and always inside the image: it is then one tap of kw * ic channels. */
