@@ -5,11 +5,13 @@
 
 #include "clcall.h"
 
-/* CLBlastSgemm's C interface (clblast_c.h), declared here so that building needs no CLBlast. */
+/* CLBlast's C interface (clblast_c.h), declared here so that building needs no CLBlast. */
 enum { LAYOUT_ROW_MAJOR = 101, TRANSPOSE_NO = 111, TRANSPOSE_YES = 112 };
 typedef int (*clblast_sgemm)(int layout, int a_transpose, int b_transpose, size_t m, size_t n, size_t k, float alpha, cl_mem a,
                              size_t a_offset, size_t a_ld, cl_mem b, size_t b_offset, size_t b_ld, float beta, cl_mem c, size_t c_offset,
-                             size_t c_ld, cl_command_queue *queue, cl_event *event);
+                             size_t c_ld, cl_command_queue *queue, cl_event *event, cl_mem temp);
+typedef int (*clblast_temp_bytes)(int layout, int a_transpose, int b_transpose, size_t m, size_t n, size_t k, size_t a_offset, size_t a_ld,
+                                  size_t b_offset, size_t b_ld, size_t c_offset, size_t c_ld, cl_command_queue *queue, size_t *bytes);
 
 static const char *const DEFAULT_NAMES[] = {
 #if defined(_WIN32)
@@ -40,8 +42,9 @@ void icn_clblast_open(icn_context *context) {
     }
   }
   if (context->clblast_library == NULL) return;
-  context->clblast_sgemm = icn_os_library_symbol(context->clblast_library, "CLBlastSgemm");
-  if (context->clblast_sgemm == NULL) {
+  context->clblast_sgemm = icn_os_library_symbol(context->clblast_library, "CLBlastSgemmWithTempBuffer");
+  context->clblast_temp_bytes = icn_os_library_symbol(context->clblast_library, "CLBlastSGemmTempBufferSize");
+  if (context->clblast_sgemm == NULL || context->clblast_temp_bytes == NULL) {
     icn_clblast_close(context);
     return;
   }
@@ -58,11 +61,41 @@ void icn_clblast_close(icn_context *context) {
   }
   context->clblast_library = NULL;
   context->clblast_sgemm = NULL;
+  context->clblast_temp_bytes = NULL;
 }
 
 bool icn_clblast_usable(const icn_context *context) { return context->clblast_sgemm != NULL; }
 
-icn_status icn_clblast_bind(const icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
+static int transposition(bool transpose) { return transpose ? TRANSPOSE_YES : TRANSPOSE_NO; }
+
+/* CLBlast's own codes are below -1000; the others are OpenCL's. */
+static icn_status check_code(int code, const char *call, const char *name, icn_error *error) {
+  icn_status status = ICN_OK;
+  ICN_REQUIRE(code == 0 || code > -1000, ICN_DEVICE, "%s: %s failed with CLBlast's code %d", name, call, code);
+  ICN_CL_CODE(code, call, name);
+done:
+  return status;
+}
+
+static icn_status make_temp(icn_runtime *runtime, icn_clblast_gemm *gemm, const char *name, icn_error *error) {
+  icn_status status = ICN_OK;
+  clblast_temp_bytes temp_bytes;
+  size_t bytes = 0;
+  memcpy(&temp_bytes, &runtime->context->clblast_temp_bytes, sizeof temp_bytes);
+  int code = temp_bytes(LAYOUT_ROW_MAJOR, transposition(gemm->transpose_a), transposition(gemm->transpose_b), gemm->m, gemm->n, gemm->k,
+                        gemm->offset_a, gemm->lda, gemm->offset_b, gemm->ldb, gemm->offset_c, gemm->ldc, &runtime->queue, &bytes);
+  ICN_TRY(check_code(code, "CLBlastSGemmTempBufferSize(m, n, k)", name, error));
+  if (bytes > 0) ICN_TRY(icn_buffer_create(runtime, bytes, NULL, &gemm->temp, error));
+done:
+  return status;
+}
+
+void icn_clblast_release(icn_clblast_gemm *gemm) {
+  icn_buffer_destroy(gemm->temp);
+  gemm->temp = NULL;
+}
+
+icn_status icn_clblast_bind(icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
                             const int64_t offsets[ICN_OPERAND_COUNT], const char *name, icn_clblast_gemm *gemm, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_arg *args = launch->args;
@@ -82,20 +115,16 @@ icn_status icn_clblast_bind(const icn_runtime *runtime, const icn_launch *launch
   for (int i = 0; i < 6; i++) *sizes[i] = (size_t)args[5 + i].as.i;
   gemm->alpha = args[11].as.f;
   gemm->beta = args[12].as.f;
+  ICN_TRY(make_temp(runtime, gemm, name, error));
 done:
   return status;
 }
 
 icn_status icn_clblast_enqueue(icn_runtime *runtime, const icn_clblast_gemm *gemm, const char *name, cl_event *event, icn_error *error) {
-  icn_status status = ICN_OK;
   clblast_sgemm sgemm;
   memcpy(&sgemm, &runtime->context->clblast_sgemm, sizeof sgemm);
-  int code = sgemm(LAYOUT_ROW_MAJOR, gemm->transpose_a ? TRANSPOSE_YES : TRANSPOSE_NO, gemm->transpose_b ? TRANSPOSE_YES : TRANSPOSE_NO,
-                   gemm->m, gemm->n, gemm->k, gemm->alpha, gemm->a, gemm->offset_a, gemm->lda, gemm->b, gemm->offset_b, gemm->ldb,
-                   gemm->beta, gemm->c, gemm->offset_c, gemm->ldc, &runtime->queue, event);
-  /* CLBlast's own codes are below -1000; the others are OpenCL's. */
-  ICN_REQUIRE(code == 0 || code > -1000, ICN_DEVICE, "%s: CLBlastSgemm failed with CLBlast's code %d", name, code);
-  ICN_CL_CODE(code, "CLBlastSgemm(m, n, k)", name);
-done:
-  return status;
+  int code = sgemm(LAYOUT_ROW_MAJOR, transposition(gemm->transpose_a), transposition(gemm->transpose_b), gemm->m, gemm->n, gemm->k,
+                   gemm->alpha, gemm->a, gemm->offset_a, gemm->lda, gemm->b, gemm->offset_b, gemm->ldb, gemm->beta, gemm->c, gemm->offset_c,
+                   gemm->ldc, &runtime->queue, event, gemm->temp == NULL ? NULL : gemm->temp->memory);
+  return check_code(code, "CLBlastSgemmWithTempBuffer(m, n, k)", name, error);
 }

@@ -21,7 +21,7 @@ struct icn_context {
   char *kernel_dir;     /* NULL: the kernels inside the library */
   icn_mutex *mutex;     /* guards the list of shares */
   icn_share **shares;
-  void *clblast_library, *clblast_sgemm; /* NULL: no CLBlast */
+  void *clblast_library, *clblast_sgemm, *clblast_temp_bytes; /* NULL: no CLBlast */
 };
 
 /* A NEW copy of `text`, NULL when memory ran out. */
