@@ -77,10 +77,9 @@ __kernel void pool_any(__global const STORE *restrict x, int x_offset, __global 
                        int8 window, int8 how, float p) {
   int index = (int)get_global_id(0);
   if (index >= count) return;
-  int c = index % X_C;
-  int ox = index / X_C % Y_W;
-  int oy = index / X_C / Y_W % Y_H;
-  int n = index / X_C / Y_W / Y_H;
+  const int pixel = index / X_C, c = index - pixel * X_C;
+  const int line = pixel / Y_W, ox = pixel - line * Y_W;
+  const int n = line / Y_H, oy = line - n * Y_H;
   int start_y = oy * window.s2 - window.s6, start_x = ox * window.s3 - window.s7;
   int2 ky = taps_between(start_y, window.s0, window.s4, 0, X_H);
   int2 kx = taps_between(start_x, window.s1, window.s5, 0, X_W);
@@ -92,27 +91,49 @@ __kernel void pool_any(__global const STORE *restrict x, int x_offset, __global 
 
 #else
 
+/* The common windows over VW channels: no function to choose and no partial vector inside the loops. */
+inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
+  MATHV most = V(-INFINITY);
+  for (int y = ky.x; y < ky.y; y++)
+    for (int k = kx.x; k < kx.y; k++) most = icn_max(VLOAD(x + y * row_step + k * tap_step), most);
+  return most;
+}
+
+inline MATHV window_sum(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
+  MATHV sum = V(0.0f);
+  for (int y = ky.x; y < ky.y; y++) {
+    MATHV row = V(0.0f);
+    for (int k = kx.x; k < kx.y; k++) row += VLOAD(x + y * row_step + k * tap_step);
+    sum += row;
+  }
+  return sum;
+}
+
 /* NHWC: the stride of c is 1 in x and y. Item (i, j, k): channels [i * chunk, (i + 1) * chunk) of pixels [j * pixels, (j + 1) * pixels) of
  * output row k of all n * oh. Global: (c / chunk, ow / pixels, n * oh) rounded up; local: any. Checked by icn_pool_nhwc_applies. */
 __kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global STORE *restrict y, int y_offset, int chunk, int pixels,
                         int8 xs, int8 ys, int8 window, int8 how, float p) {
-  int c_first = (int)get_global_id(0) * chunk;
-  int c_end = min(c_first + chunk, X_C);
-  int ox_first = (int)get_global_id(1) * pixels;
-  int ox_end = min(ox_first + pixels, Y_W);
-  int oy = (int)get_global_id(2) % Y_H, n = (int)get_global_id(2) / Y_H;
-  int start_y = oy * window.s2 - window.s6;
-  int2 ky = taps_between(start_y, window.s0, window.s4, 0, X_H);
+  const int c_first = (int)get_global_id(0) * chunk;
+  const int c_end = min(c_first + chunk, X_C);
+  const int ox_first = (int)get_global_id(1) * pixels;
+  const int ox_end = min(ox_first + pixels, Y_W);
+  const int n = (int)get_global_id(2) / Y_H, oy = (int)get_global_id(2) - n * Y_H;
+  const int start_y = oy * window.s2 - window.s6;
+  const int2 ky = taps_between(start_y, window.s0, window.s4, 0, X_H);
+  const int row_step = window.s4 * xs.s5, tap_step = window.s5 * xs.s6;
   for (int ox = ox_first; ox < ox_end; ox++) {
-    int start_x = ox * window.s3 - window.s7;
-    int2 kx = taps_between(start_x, window.s1, window.s5, 0, X_W);
-    float divisor = mean_divisor(start_y, start_x, ky, kx, xs, window, how);
-    int from = x_offset + n * xs.s3 + start_y * xs.s5 + start_x * xs.s6;
-    int to = y_offset + n * ys.s3 + oy * ys.s5 + ox * ys.s6;
-    for (int c = c_first; c < c_end; c += VW) {
-      MATHV value = pool_window(x + from + c, c_end - c, ky, kx, window.s4 * xs.s5, window.s5 * xs.s6, how.s0, p, divisor);
-      icn_store_most(value, y + to + c, c_end - c);
-    }
+    const int start_x = ox * window.s3 - window.s7;
+    const int2 kx = taps_between(start_x, window.s1, window.s5, 0, X_W);
+    const float divisor = fmax(mean_divisor(start_y, start_x, ky, kx, xs, window, how), 1.0f);
+    __global const STORE *from = x + (x_offset + n * xs.s3 + start_y * xs.s5 + start_x * xs.s6);
+    __global STORE *to = y + (y_offset + n * ys.s3 + oy * ys.s5 + ox * ys.s6);
+    int c = c_first;
+    if (how.s0 == ICN_FN_MAX)
+      for (; c + VW <= c_end; c += VW) VSTORE(window_max(from + c, ky, kx, row_step, tap_step), to + c);
+    else if (how.s0 == ICN_FN_MEAN)
+      for (; c + VW <= c_end; c += VW) VSTORE(window_sum(from + c, ky, kx, row_step, tap_step) / V(divisor), to + c);
+    for (; c < c_end; c += VW)
+      icn_store_most(pool_window(from + c, c_end - c, ky, kx, row_step, tap_step, how.s0, p, divisor), to + c, c_end - c);
   }
 }
 
