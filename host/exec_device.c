@@ -1,5 +1,6 @@
 /* A plan on an OpenCL device: uploads, bound launches, runs, reading values back. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "executor.h"
@@ -154,24 +155,7 @@ static icn_status allocate_tables(icn_executor *executor, icn_error *error) {
   return ICN_OK;
 }
 
-icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error) {
-  icn_status status = ICN_OK;
-  icn_plan_request request = {
-      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .keep_values = executor->keep_values, .why = false};
-  ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
-  ICN_TRY(icn_plan_make(&executor->graph, icn_runtime_desc(executor->runtime), &request, &executor->plan, error));
-  ICN_TRY(allocate_tables(executor, error));
-  ICN_TRY(create_buffers(executor, error));
-  for (size_t i = 0; i < executor->plan.step_count; i++) ICN_TRY(bind_step(executor, i, error));
-  ICN_TRY(fill_layers(executor, error));
-  ICN_TRY(fill_values(executor, error));
-  ICN_TRY(icn_runtime_finish(executor->runtime, error));
-done:
-  return status;
-}
-
-void icn_exec_device_fini(icn_executor *executor) {
-  if (executor->runtime == NULL) return;
+static void release_launches_and_buffers(icn_executor *executor) {
   (void)icn_runtime_finish(executor->runtime, NULL);
   for (size_t i = 0; executor->bounds != NULL && i < executor->plan.step_count; i++) icn_bound_destroy(executor->bounds[i]);
   for (size_t i = 0; executor->buffers != NULL && executor->weights != NULL && i < executor->plan.buffer_count; i++) {
@@ -181,6 +165,65 @@ void icn_exec_device_fini(icn_executor *executor) {
       icn_buffer_destroy(executor->buffers[i]);
     }
   }
+  executor->bounds = NULL;
+  executor->buffers = NULL;
+  executor->weights = NULL;
+  executor->memory = (icn_memory_info){0};
+}
+
+/* Plans, uploads and binds. *refused: the row whose compiled kernel is above the device's limits, where that is why it fails. */
+static icn_status plan_and_bind(icn_executor *executor, const icn_device_desc *desc, const icn_plan_request *request, const char **refused,
+                                icn_error *error) {
+  icn_status status = ICN_OK;
+  *refused = NULL;
+  ICN_TRY(icn_plan_make(&executor->graph, desc, request, &executor->plan, error));
+  ICN_TRY(allocate_tables(executor, error));
+  ICN_TRY(create_buffers(executor, error));
+  for (size_t i = 0; i < executor->plan.step_count; i++) {
+    status = bind_step(executor, i, error);
+    if (status == ICN_UNSUPPORTED) *refused = executor->plan.layers[executor->plan.steps[i].layer].choice.row->name;
+    if (status != ICN_OK) goto done;
+  }
+done:
+  return status;
+}
+
+/* False when the list is full. */
+static bool add_refused(icn_device_desc *desc, const char *row) {
+  const size_t length = strlen(desc->refused_rows), more = strlen(row) + 2;
+  if (length + more > sizeof desc->refused_rows) return false;
+  snprintf(desc->refused_rows + length, sizeof desc->refused_rows - length, "%s%s", length == 0 ? "" : ",", row);
+  return true;
+}
+
+icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_device_desc desc = *icn_runtime_desc(executor->runtime);
+  const icn_plan_request request = {
+      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .keep_values = executor->keep_values, .why = false};
+  ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
+  for (;;) {
+    /* What a compiled kernel needs may be above what its row reckoned with: then it is planned anew without that row. */
+    icn_error problem;
+    const char *refused = NULL;
+    icn_error_clear(&problem);
+    status = plan_and_bind(executor, &desc, &request, &refused, &problem);
+    if (status == ICN_OK) break;
+    if (refused == NULL || !add_refused(&desc, refused)) ICN_FAIL(status, "%s", problem.message);
+    icn_log(&executor->context->logger, ICN_LOG_WARNING, "kernel row '%s' is not used on this device: %s", refused, problem.message);
+    release_launches_and_buffers(executor);
+    icn_plan_fini(&executor->plan);
+  }
+  ICN_TRY(fill_layers(executor, error));
+  ICN_TRY(fill_values(executor, error));
+  ICN_TRY(icn_runtime_finish(executor->runtime, error));
+done:
+  return status;
+}
+
+void icn_exec_device_fini(icn_executor *executor) {
+  if (executor->runtime == NULL) return;
+  release_launches_and_buffers(executor);
   icn_runtime_destroy(executor->runtime);
   executor->runtime = NULL;
 }

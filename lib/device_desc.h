@@ -21,6 +21,9 @@ typedef struct icn_device_desc {
   uint32_t opencl_major, opencl_minor;
   bool fast_fma; /* FP_FAST_FMAF */
   bool has_fp16, has_fp64, has_subgroups;
+  /* Rows (comma-separated) whose compiled kernel turned out to be above this device's limits; selection declines them. Known only once a
+   * program is built, so it is no part of the text. */
+  char refused_rows[512];
   /* calibration (icn_device_measure); 0: not measured */
   double flop_per_second, bytes_per_second, launch_seconds;
 } icn_device_desc;

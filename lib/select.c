@@ -14,6 +14,10 @@ typedef struct candidate {
 static candidate examine(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows) {
   candidate found;
   memset(&found, 0, sizeof found);
+  if (icn_list_has(device->refused_rows, row->name)) {
+    (void)icn_decline(&found.reason, "its compiled kernel is above the device's limits");
+    return found;
+  }
   found.applies = icn_row_common_ok(problem, &found.reason) && row->applies(problem, device, &found.reason);
   if (!found.applies) return found;
   row->configure(problem, device, &found.config);

@@ -105,7 +105,6 @@ FORWARD(clGetCommandQueueInfo, (cl_command_queue q, cl_command_queue_info what, 
 FORWARD(clGetMemObjectInfo, (cl_mem m, cl_mem_info what, size_t n, void *value, size_t *bytes), (m, what, n, value, bytes))
 FORWARD(clGetProgramInfo, (cl_program p, cl_program_info what, size_t n, void *value, size_t *bytes), (p, what, n, value, bytes))
 FORWARD(clGetProgramBuildInfo, (cl_program p, cl_device_id id, cl_program_build_info what, size_t n, void *value, size_t *bytes), (p, id, what, n, value, bytes))
-FORWARD(clGetKernelWorkGroupInfo, (cl_kernel k, cl_device_id id, cl_kernel_work_group_info what, size_t n, void *value, size_t *bytes), (k, id, what, n, value, bytes))
 FORWARD(clGetEventProfilingInfo, (cl_event e, cl_profiling_info what, size_t n, void *value, size_t *bytes), (e, what, n, value, bytes))
 FORWARD(clBuildProgram, (cl_program p, cl_uint n, const cl_device_id *ids, const char *options, void(CL_CALLBACK *notify)(cl_program, void *), void *user), (p, n, ids, options, notify, user))
 FORWARD(clSetKernelArg, (cl_kernel k, cl_uint index, size_t n, const void *value), (k, index, n, value))
@@ -143,5 +142,25 @@ EXPORT cl_int CL_API_CALL clCreateSubDevices(cl_device_id id, const cl_device_pa
   const cl_int code = call(id, p, n, ids, &made);
   if (code == CL_SUCCESS && ids != NULL) count((long)made);
   if (found != NULL) *found = made;
+  return code;
+}
+
+static int is_limited(cl_kernel kernel) {
+  char name[256] = "";
+  REAL(clGetKernelInfo, call);
+  if (control.limited_kernels == NULL) return 0;
+  return call(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL) == CL_SUCCESS && strstr(name, control.limited_kernels) != NULL;
+}
+
+EXPORT cl_int CL_API_CALL clGetKernelWorkGroupInfo(cl_kernel k, cl_device_id id, cl_kernel_work_group_info what, size_t n, void *value,
+                                                   size_t *bytes) {
+  REAL(clGetKernelWorkGroupInfo, call);
+  if (hit("clGetKernelWorkGroupInfo")) return control.code;
+  const cl_int code = call(k, id, what, n, value, bytes);
+  if (code == CL_SUCCESS && what == CL_KERNEL_WORK_GROUP_SIZE && value != NULL && is_limited(k)) {
+    size_t limit;
+    memcpy(&limit, value, sizeof limit);
+    if (limit > control.work_group_limit) memcpy(value, &control.work_group_limit, sizeof limit);
+  }
   return code;
 }

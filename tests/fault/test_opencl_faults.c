@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include "fault/fault_opencl.h"
+#include "kernel.h"
 #include "loader.h"
 #include "os.h"
 #include "support/api_model.h"
@@ -17,6 +18,7 @@ typedef struct fixture {
 
   proto_writer file;
   float image[IMAGE], want[10];
+  size_t refusals;             /* kernel rows that were left out because of a device's limits */
   size_t host_blocks;          /* alive */
   size_t allocations, fail_at; /* the fail_at-th host allocation fails; 0: none */
 } fixture;
@@ -37,10 +39,17 @@ static void counting_release(void *user, void *memory) {
   inner.release(inner.user, memory);
 }
 
+static void count_refusals(void *user, icn_log_level level, const char *line) {
+  fixture *f = user;
+  (void)level;
+  if (strstr(line, "is not used on this device") != NULL) f->refusals++;
+}
+
 typedef struct scenario {
   const char *device; /* NULL: the first one, as the library chooses */
   const char *library, *cache;
   uint32_t cores;
+  const char *forced_rows;
 } scenario;
 
 static icn_status use_executor(fixture *f, icn_executor *executor, bool *right, icn_error *error) {
@@ -59,6 +68,7 @@ static icn_status use_executor(fixture *f, icn_executor *executor, bool *right, 
 /* From nothing to a result and back to nothing. *right: a result was there and it is the expected one. */
 static icn_status play(fixture *f, const scenario *s, bool *right, icn_error *error) {
   const icn_allocator allocator = {f, counting_allocate, counting_release};
+  const icn_logger logger = {f, ICN_LOG_WARNING, count_refusals};
   const icn_input_shape shape = {.name = "x", .rank = 4, .dim = {1, 3, SIZE, SIZE}};
   icn_context_options context_options;
   icn_executor_options options;
@@ -68,6 +78,7 @@ static icn_status play(fixture *f, const scenario *s, bool *right, icn_error *er
   *right = false;
   icn_context_options_init(&context_options);
   context_options.allocator = &allocator;
+  context_options.logger = &logger;
   context_options.opencl_library = s->library;
   context_options.cache_dir = s->cache;
   icn_executor_options_init(&options);
@@ -76,6 +87,7 @@ static icn_status play(fixture *f, const scenario *s, bool *right, icn_error *er
   options.keep_values = 1;
   options.profile = 1;
   options.cores = s->cores;
+  options.forced_rows = s->forced_rows;
   icn_status status = icn_context_create(&context_options, &context, error);
   if (status == ICN_OK) status = icn_context_find_device(context, s->device, &options.device, error);
   if (status == ICN_OK) status = icn_model_load_memory(context, f->file.data, f->file.bytes, &model, error);
@@ -244,6 +256,37 @@ static void dividing_may_fail(void **state) {
   }
 }
 
+/* Compiled kernels that allow smaller work-groups than the device: rows for GPUs, which want large ones, give way to others. */
+static void rows_above_the_limits_give_way(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  char forced[4096] = "";
+  for (size_t i = 0; i < icn_row_count(); i++) {
+    const icn_row *row = icn_row_at(i);
+    if (row->target != ICN_TARGET_GPU || strstr(row->name, "clblast") != NULL) continue;
+    snprintf(forced + strlen(forced), sizeof forced - strlen(forced), "%s%s", forced[0] == '\0' ? "" : ",", row->name);
+  }
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache, .forced_rows = forced};
+  icn_error error;
+  bool right = false;
+  f->control->function = NULL;
+  f->control->work_group_limit = 32;
+  f->control->limited_kernels = "conv";
+  f->refusals = 0;
+  icn_status status = play(f, &s, &right, &error);
+  assert_orderly(f, "work-group limit", 32, status, right, &error);
+  if (status != ICN_OK) fail_msg("%s", error.message); /* a row that is content with less took its place */
+  assert_true(f->refusals > 0);
+  f->control->work_group_limit = 1;
+  f->control->limited_kernels = "softmax"; /* all rows want more than one */
+  status = play(f, &s, &right, &error);
+  f->control->limited_kernels = NULL;
+  assert_orderly(f, "work-group limit", 1, status, right, &error);
+  assert_int_equal(status, ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "above the device's limits"));
+}
+
 /* Every host allocation fails once, with the reference and with OpenCL. */
 static void fail_allocations(fixture *f, const scenario *s, bool all) {
   size_t failed = 0;
@@ -283,6 +326,7 @@ int main(void) {
       cmocka_unit_test(every_call_may_fail),
       cmocka_unit_test(compiling_may_fail),
       cmocka_unit_test(dividing_may_fail),
+      cmocka_unit_test(rows_above_the_limits_give_way),
       cmocka_unit_test(every_allocation_may_fail_on_the_reference),
       cmocka_unit_test(every_allocation_may_fail_on_a_device),
   };
