@@ -107,6 +107,8 @@ static int64_t int_unary(icn_importer *im, icn_function function, int64_t x) {
     case ICN_FN_FLOOR:
     case ICN_FN_CEIL:
       return x;
+    case ICN_FN_SIGN:
+      return (x > 0) - (x < 0);
     case ICN_FN_ABS:
       return x < 0 ? wrap_sub(0, x) : x;
     case ICN_FN_NEG:

@@ -30,7 +30,8 @@ typedef enum icn_op {
   ICN_OP_COUNT
 } icn_op;
 
-/* Scalar functions. UNARY(name, ...) takes x, a = alpha, b = beta, g = gamma. The order is fixed: kernels receive the numbers. */
+/* Scalar functions. A unary one takes x and, from the parameters, a = alpha, b = beta, g = gamma; NaN stays NaN in each. The numbers are
+ * fixed, because kernels/functions.clh repeats them: a new one goes at the end of its group. */
 typedef enum icn_function {
   ICN_FN_IDENTITY = 0,
   /* unary that may be fused into an epilogue */
@@ -48,7 +49,7 @@ typedef enum icn_function {
   ICN_FN_SOFTPLUS,         /* log(1 + exp(x)) without overflow */
   ICN_FN_SOFTSIGN,         /* x / (1 + |x|) */
   ICN_FN_MISH,             /* x * tanh(softplus(x)) */
-  ICN_FN_THRESHOLDED_RELU, /* x > a ? x : 0 */
+  ICN_FN_THRESHOLDED_RELU, /* x > a ? x : 0, NaN stays */
   ICN_FN_GELU,             /* x * (1 + erf(x / sqrt 2)) / 2 */
   ICN_FN_GELU_TANH,
   ICN_FN_EXP,
@@ -62,6 +63,8 @@ typedef enum icn_function {
   ICN_FN_CEIL,
   ICN_FN_ERF,
   ICN_FN_SQUARE,
+  ICN_FN_SIGN,  /* -1, 0 or 1; NaN stays */
+  ICN_FN_ROUND, /* to the nearest integer, halves to the even one */
   ICN_FN_UNARY_END,
   /* binary */
   ICN_FN_ADD = 64,

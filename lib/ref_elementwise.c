@@ -70,6 +70,10 @@ double icn_ref_unary(icn_function function, double x, double alpha, double beta,
       return erf(x);
     case ICN_FN_SQUARE:
       return x * x;
+    case ICN_FN_SIGN:
+      return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x);
+    case ICN_FN_ROUND:
+      return rint(x);
     default:
       return NAN; /* no unary function */
   }

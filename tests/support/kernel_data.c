@@ -16,8 +16,8 @@ static uint64_t next_random(uint64_t *state) { /* splitmix64 */
 static float unit_random(uint64_t *state) { return (float)(next_random(state) >> 40) * 0x1p-24F; }
 
 static float random_value(const kernel_case *c, kernel_mode mode, uint64_t *state) {
-  static const float special[] = {NAN, INFINITY, -INFINITY, -0.0F, 0.0F, 1e-30F, -1e-30F, 1e30F, -1e30F};
-  const size_t specials = c->problem.op == ICN_OP_LRN ? 7 : 9; /* squares of the last two leave fp32 on the way */
+  static const float special[] = {NAN, INFINITY, -INFINITY, -0.0F, 0.0F, 0.5F, -2.5F, 1e-30F, -1e-30F, 1e30F, -1e30F};
+  const size_t specials = c->problem.op == ICN_OP_LRN ? 9 : 11; /* squares of the last two leave fp32 on the way */
   bool positive = (c->flags & KERNEL_POSITIVE) != 0;
   if (mode == KERNEL_EXACT) {
     int value = (int)(next_random(state) % 7) - 3;
@@ -168,6 +168,8 @@ static bool exact_function(icn_op op, icn_function function) {
     case ICN_FN_NEG:
     case ICN_FN_FLOOR:
     case ICN_FN_CEIL:
+    case ICN_FN_SIGN:
+    case ICN_FN_ROUND:
     case ICN_FN_SQUARE:
     case ICN_FN_LEAKY_RELU:
     case ICN_FN_ADD:

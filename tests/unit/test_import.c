@@ -179,7 +179,8 @@ static void test_integers_are_exact(void **state) {
   model_node(&model, "Sub", "sub2", "q,large", "r");    /* large again */
   model_node(&model, "Sub", "sub3", "r,large", "none"); /* 0 */
   model_node(&model, "Add", "add", "none,three", "begin");
-  model_node(&model, "Slice", "slice", "x,begin,end,axis", "y");
+  model_node(&model, "Sign", "sign", "large", "step"); /* 1 */
+  model_node(&model, "Slice", "slice", "x,begin,end,axis,step", "y");
   model_output(&model, "y");
   imported *it = import_model(&model, NULL, 0, 0);
   expect_ok(it);

@@ -356,6 +356,14 @@ static void scalar_functions(void **state) {
       {ICN_FN_CEIL, -1.5, 0, 0, 0, -1},
       {ICN_FN_ERF, 1, 0, 0, 0, 0.8427007929497149},
       {ICN_FN_SQUARE, -3, 0, 0, 0, 9},
+      {ICN_FN_SIGN, -3, 0, 0, 0, -1},
+      {ICN_FN_SIGN, 0, 0, 0, 0, 0},
+      {ICN_FN_SIGN, 1e-30, 0, 0, 0, 1},
+      {ICN_FN_ROUND, -0.5, 0, 0, 0, 0},
+      {ICN_FN_ROUND, 1.5, 0, 0, 0, 2},
+      {ICN_FN_ROUND, 2.5, 0, 0, 0, 2},
+      {ICN_FN_ROUND, -2.5, 0, 0, 0, -2},
+      {ICN_FN_ROUND, 0.49999999999999994, 0, 0, 0, 0}, /* the number below a half */
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     double have = icn_ref_unary(cases[i].function, cases[i].x, cases[i].a, cases[i].b, cases[i].g);

@@ -1,11 +1,13 @@
 """Write the repository's own operator cases (tests/data/ops): small models with inputs and expected outputs.
 
-    pip install onnx numpy            (and onnxruntime for --check)
+    pip install onnx==1.23.2 numpy    (and onnxruntime==1.32.0 for --check: the versions of tools/check)
     python tools/dev/make_cases.py [--check] [OUT_DIR]
 
 Each case is a folder with model.onnx, in_NAME.npy for each input and out_NAME.npy for each output; cases.txt lists them. Expected values come
 from onnx.reference, or from a formula below where the package has none (or one that is wrong for the shape at hand). --check computes every
 case with ONNX Runtime too and prints those that differ.
+
+data() draws from one random stream: a new case stands at the end, or has its values written out, so that the others stay the same bytes.
 """
 import os
 import shutil
@@ -50,6 +52,9 @@ for op, opset, attributes in [
     ("Relu", 14, {}), ("Selu", 7, {}), ("Sigmoid", 13, {}), ("Softplus", 7, {}), ("Softsign", 7, {}), ("Tanh", 13, {}),
     ("ThresholdedRelu", 10, {"alpha": 0.4}), ("Swish", 24, {"alpha": 1.7}), ("Gelu", 20, {}), ("Identity", 13, {})]:
     one(op.lower(), op, {"x": data(2, 3, 5, low=-4, high=4)}, opset=opset, **attributes)
+HALVES = np.array([[-3.5, -2.5, -1.5, -0.5, -0.0], [0.0, 0.5, 1.5, 2.5, 3.5], [-1.2, -0.7, 0.3, 0.8, 1.6]], dtype=np.float32)
+one("round", "Round", {"x": HALVES})
+one("sign", "Sign", {"x": HALVES})
 one("gelu_tanh", "Gelu", {"x": data(2, 7, low=-4, high=4)}, opset=20, approximate="tanh")
 for op in ("Log", "Sqrt", "Reciprocal"):
     one(op.lower(), op, {"x": data(3, 4, low=0.2, high=3)})
