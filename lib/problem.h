@@ -34,7 +34,9 @@ icn_view icn_problem_view_through(const icn_node *node, const icn_shape *out_sha
 
 enum { ICN_KEY_BYTES = 320 };
 /* The canonical text key, e.g. "conv 1x192x17x17 k192 r1x7 s1x1 p0,3 bias relu f32": shared by selection, tuning rows, tests, benchmark,
- * profile. */
+ * profile. k: output channels; r: window; s: stride; p: padding (before, then after where that differs); d: dilation; g: groups. Tensors
+ * are NHWC without gaps unless OPERAND:LAYOUT says "nchw", "/N" (a pixel is N channels apart from the next, so the operand is a part of a
+ * joined tensor), "sA,B,..." (strides) or "at" (only the offset is unusual); "+N" is an offset in elements. */
 const char *icn_problem_key(const icn_problem *problem, char key[ICN_KEY_BYTES]);
 /* Floating-point operations (a multiply-add is 2), direct count. */
 double icn_problem_flop(const icn_problem *problem);

@@ -151,7 +151,9 @@ const command command_plan = {"plan",
                               "shows what will run on a device, and why",
                               "Prints the plan that a model gets on a device: one line a layer (name, problem, kernel row, work), then the "
                               "totals. Nothing is run. The problem's "
-                              "text is the key by which the tests, the benchmark and selection know it.",
+                              "text is the key by which the tests, the benchmark and selection know it: kN is N output channels, rHxW the "
+                              "window, s its stride, p its padding; y:/256+64 means that the output is written into a tensor of 256 "
+                              "channels, from channel 64 on.",
                               "  clinception plan M.onnx                                  # for the default device\n"
                               "  clinception plan M.onnx --why | less                     # each declined kernel row's reason\n"
                               "  clinception plan M.onnx --device-file mali.txt --sources mali-programs\n",
