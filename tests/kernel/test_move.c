@@ -108,6 +108,8 @@ static void add_pad_cases(kernel_suite *suite) {
     add_pad(suite, mode, 4, DIMS(2, 19, 5, 6), DIMS(0, 0, 1, 2), DIMS(0, 0, 3, 1));
     add_pad(suite, mode, 4, DIMS(1, 5, 4, 3), DIMS(1, 2, 0, 1), DIMS(0, 3, 2, 2));
     add_pad(suite, mode, 4, DIMS(1, 5, 6, 7), DIMS(0, -1, 2, -2), DIMS(0, 2, -3, -1)); /* cropped */
+    add_pad(suite, mode, 3, DIMS(3, 5, 37), DIMS(2, 1, 0), DIMS(0, 4, 0));
+    add_pad(suite, mode, 4, DIMS(2, 24, 4, 3), DIMS(1, 0, -1, 2), DIMS(0, 0, 3, -2));
     add_pad(suite, mode, 1, DIMS(7), DIMS(6), DIMS(6));
     add_pad(suite, mode, 3, DIMS(2, 3, 4), DIMS(1, 2, 3), DIMS(0, 1, 2));
     add_pad(suite, mode, 2, DIMS(1, 3), DIMS(0, 7), DIMS(0, 8)); /* more than the axis holds */
