@@ -223,23 +223,32 @@ static void replace_binary_by_noise(const char *path) {
   free(data);
 }
 
+static const struct {
+  entry_action *action;
+  const char *words;
+} DAMAGES[] = {{flip_a_bit, "checksum"},           {cut_off, "length"},
+               {cut_off_in_the_header, "cut off"}, {empty, "cut off"},
+               {claim_a_huge_length, "length"},    {replace_binary_by_noise, "refused"}};
+enum { DAMAGE_COUNT = sizeof DAMAGES / sizeof DAMAGES[0] };
+
+static size_t next_damage; /* entries are damaged in turn, each in another way */
+
+static void damage(const char *path) { DAMAGES[next_damage++ % DAMAGE_COUNT].action(path); }
+
 static void damage_falls_back_to_compiling(void **state) {
   fixture *f = *state;
-  static const struct {
-    entry_action *action;
-    const char *words;
-  } DAMAGES[] = {{flip_a_bit, "checksum"},           {cut_off, "length"},
-                 {cut_off_in_the_header, "cut off"}, {empty, "cut off"},
-                 {claim_a_huge_length, "length"},    {replace_binary_by_noise, "refused"}};
-  bool opencl = false;
-  const size_t programs = classify(f, "none", &opencl);
+  bool opencl = false, seen[DAMAGE_COUNT] = {false};
+  (void)classify(f, f->folder, &opencl);
   if (!opencl) skip();
-  for (size_t i = 0; i < sizeof DAMAGES / sizeof DAMAGES[0]; i++) {
-    (void)classify(f, f->folder, &opencl);
-    assert_int_equal(each_entry(f, DAMAGES[i].action), programs);
+  for (next_damage = 0; next_damage < DAMAGE_COUNT;) {
+    const size_t programs = each_entry(f, damage);
+    assert_true(programs > 0);
     assert_int_equal(classify(f, f->folder, &opencl), programs);
-    if (count_in_log(f, DAMAGES[i].words) < programs) fail_msg("no line of the log says '%s': %s", DAMAGES[i].words, f->log);
+    for (size_t i = 0; i < DAMAGE_COUNT; i++) seen[i] = seen[i] || count_in_log(f, DAMAGES[i].words) > 0;
     assert_int_equal(classify(f, f->folder, &opencl), 0); /* the entries were written anew */
+  }
+  for (size_t i = 0; i < DAMAGE_COUNT; i++) {
+    if (!seen[i]) fail_msg("no line of the log says '%s'", DAMAGES[i].words);
   }
 }
 
