@@ -71,20 +71,36 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
       }
     }
 
-  const int oc = panel * NR, count = min(out_channels - oc, NR);
+  const int oc = panel * NR, count = min(out_channels - oc, NR), live = min(rows - tile, MR);
   y += y_offset + group * out_channels + oc + (size_t)tile * y_stride;
   residual += residual_offset + group * out_channels + oc + (size_t)tile * residual_stride;
-#pragma unroll
-  for (int i = 0; i < MR; i++) {
-    const int live = tile + i < rows ? count : 0;
+
+  /* The usual case straight from the registers. */
+  if (live == MR && count == NR && residual_stride == 0 && function <= ICN_FN_RELU) {
+    const VEC least = function == ICN_FN_RELU ? 0 : -INFINITY;
 #pragma unroll
     for (int j = 0; j < NV; j++) {
-      const int lanes = live - j * VW;
-      if (lanes > 0) {
-        VEC v = acc[i][j] + VLOAD(j, bias);
-        if (residual_stride != 0) v += icn_load_some(residual + j * VW, lanes);
-        icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, lanes);
+      const VEC b = VLOAD(j, bias);
+#pragma unroll
+      for (int i = 0; i < MR; i++) {
+        const VEC v = acc[i][j] + b;
+        VSTORE(v < least ? least : v, j, y + (size_t)i * y_stride);
       }
+    }
+    return;
+  }
+
+  /* All others by way of memory, so that this is one loop and not MR * NV copies of it, which would take seconds to compile. */
+  MATH sums[MR * NR];
+#pragma unroll
+  for (int i = 0; i < MR; i++)
+#pragma unroll
+    for (int j = 0; j < NV; j++) VSTORE(acc[i][j], i * NV + j, sums);
+  for (int i = 0; i < live; i++) {
+    for (int j = 0; j * VW < count; j++) {
+      VEC v = VLOAD(i * NV + j, sums) + VLOAD(j, bias);
+      if (residual_stride != 0) v += icn_load_some(residual + j * VW, count - j * VW);
+      icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, count - j * VW);
     }
     y += y_stride;
     residual += residual_stride;

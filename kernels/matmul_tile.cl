@@ -49,19 +49,22 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_tile(
     b += b_step;
   }
 
+  /* Out of the registers first, so that what follows is one loop and not MR * NV copies of it. */
+  MATH sums[MR * NR];
+#pragma unroll
+  for (int i = 0; i < MR; i++)
+#pragma unroll
+    for (int j = 0; j < NV; j++) VSTORE(acc[i][j], i * NV + j, sums);
+
+  const int live = min(rows - tile, MR);
   y += y_offset + (size_t)batch * y_stride.s1 + (size_t)tile * y_stride.s0 + column;
   c += c_offset + (size_t)batch * c_stride.s2 + (size_t)column * c_stride.s1;
-#pragma unroll
-  for (int i = 0; i < MR; i++) {
-    const int live = tile + i < rows ? count : 0;
-#pragma unroll
-    for (int j = 0; j < NV; j++) {
-      const int lanes = live - j * VW;
-      if (lanes > 0) {
-        VEC v = alpha * acc[i][j];
-        if (c_stride.s3) v += beta * load_strided(c + (size_t)(tile + i) * c_stride.s0 + j * VW * c_stride.s1, c_stride.s1, lanes);
-        icn_store_some(icn_activate_vec(v, function, function_alpha, function_beta), y + j * VW, lanes);
-      }
+  for (int i = 0; i < live; i++) {
+    for (int j = 0; j * VW < count; j++) {
+      const int lanes = count - j * VW;
+      VEC v = alpha * VLOAD(i * NV + j, sums);
+      if (c_stride.s3) v += beta * load_strided(c + (size_t)(tile + i) * c_stride.s0 + j * VW * c_stride.s1, c_stride.s1, lanes);
+      icn_store_some(icn_activate_vec(v, function, function_alpha, function_beta), y + j * VW, lanes);
     }
     y += y_stride.s0;
   }
