@@ -160,6 +160,26 @@ static void add_transposed(kernel_suite *suite) {
     }
 }
 
+/* NaN and infinity in the input: they reach exactly the outputs whose windows cover them, through every epilogue. */
+static void add_specials(kernel_suite *suite) {
+  static const window SAME = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1}, ODD = {{2, 3}, {2, 1}, {1, 2}, {1, 0}, {0, 2}, 1},
+                      ONE = {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1}, DEPTHWISE = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 20},
+                      GROUPS = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2};
+  static const struct {
+    int64_t n, c, h, w, oc;
+    const window *window;
+  } CASES[] = {{1, 3, 9, 9, 5, &SAME},  {2, 6, 7, 8, 48, &SAME},       {1, 4, 8, 7, 33, &ODD},
+               {1, 17, 6, 6, 40, &ONE}, {2, 20, 7, 6, 20, &DEPTHWISE}, {1, 4, 7, 7, 6, &GROUPS}};
+  static const icn_epilogue EPILOGUES[] = {{ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}};
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+    for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++) {
+      kernel_case *c = add(suite, CASES[i].n, CASES[i].c, CASES[i].h, CASES[i].w, CASES[i].oc, CASES[i].window);
+      c->flags |= KERNEL_SPECIAL;
+      c->problem.epilogue = EPILOGUES[e];
+      if (e == 1) add_residual(c);
+    }
+}
+
 static void add_cases(kernel_suite *suite) {
   add_windows(suite);
   add_channels(suite);
@@ -167,6 +187,7 @@ static void add_cases(kernel_suite *suite) {
   add_epilogues(suite);
   add_inputs(suite);
   add_views(suite);
+  add_specials(suite);
   add_transposed(suite);
   add_network(suite, INCEPTION_V3_LAYERS, sizeof INCEPTION_V3_LAYERS / sizeof INCEPTION_V3_LAYERS[0]);
   add_network(suite, GOOGLENET_LAYERS, sizeof GOOGLENET_LAYERS / sizeof GOOGLENET_LAYERS[0]);

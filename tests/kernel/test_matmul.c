@@ -90,11 +90,23 @@ static void add_third(kernel_suite *suite) {
   kernel_case_input(c, 2, 3, (const int64_t[]){3, 1, 20});
 }
 
+/* NaN and infinity: they reach exactly the rows and columns that hold them. */
+static void add_specials(kernel_suite *suite) {
+  static const int64_t SIZES[][3] = {{1, 7, 5}, {5, 33, 11}, {9, 48, 17}, {70, 40, 20}};
+  for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
+    for (int constant = 0; constant < 2; constant++) {
+      kernel_case *c = add_matrix(suite, SIZES[i][0], SIZES[i][1], SIZES[i][2], constant);
+      c->flags |= KERNEL_SPECIAL;
+      c->problem.epilogue.function = constant ? ICN_FN_RELU : ICN_FN_IDENTITY;
+    }
+}
+
 static void add_cases(kernel_suite *suite) {
   add_sizes(suite);
   add_transposed(suite);
   add_leading(suite);
   add_third(suite);
+  add_specials(suite);
 }
 
 int main(void) { return kernel_suite_main("matmul", add_cases); }

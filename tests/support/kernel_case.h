@@ -32,9 +32,9 @@ enum {
   KERNEL_LARGE = 1,       /* left out of the small runs (oclgrind) */
   KERNEL_VIEWS_GIVEN = 2, /* the problem's views are used as they are (one layout) instead of DENSE and STRIDED */
   KERNEL_POSITIVE = 4,    /* inputs are positive (log, sqrt, pow) */
-  KERNEL_SPECIAL = 8,     /* inputs hold NaN, infinities, -0, halves, very large and very small values here and there (RANDOM mode only) */
-  KERNEL_NO_EXACT = 16,   /* only the RANDOM mode */
-  KERNEL_WIDE = 32        /* random inputs in [-20, 20] instead of [-1, 1] */
+  KERNEL_SPECIAL = 8,   /* inputs (not weights) hold NaN, infinities, -0, halves, huge and tiny values here and there (RANDOM mode only) */
+  KERNEL_NO_EXACT = 16, /* only the RANDOM mode */
+  KERNEL_WIDE = 32      /* random inputs in [-20, 20] instead of [-1, 1] */
 };
 
 typedef struct kernel_case {

@@ -15,7 +15,17 @@ static uint64_t next_random(uint64_t *state) { /* splitmix64 */
 
 static float unit_random(uint64_t *state) { return (float)(next_random(state) >> 40) * 0x1p-24F; }
 
-static float random_value(const kernel_case *c, kernel_mode mode, uint64_t *state) {
+static bool has_weights(icn_op op) { return op == ICN_OP_CONV || op == ICN_OP_CONV_TRANSPOSE || op == ICN_OP_MATMUL; }
+
+/* One special value in so many, 0: none. Sums over many inputs must mostly stay finite, so that both kinds of result are seen; weights stay
+ * ordinary, because rows may multiply them with padding. */
+static uint64_t special_rarity(const kernel_case *c, int input) {
+  if ((c->flags & KERNEL_SPECIAL) == 0) return 0;
+  if (!has_weights(c->problem.op)) return 7;
+  return icn_problem_is_constant(&c->problem, input) ? 0 : 61;
+}
+
+static float random_value(const kernel_case *c, int input, kernel_mode mode, uint64_t *state) {
   static const float special[] = {NAN, INFINITY, -INFINITY, -0.0F, 0.0F, 0.5F, -2.5F, 1e-30F, -1e-30F, 1e30F, -1e30F};
   const size_t specials = c->problem.op == ICN_OP_LRN ? 9 : 11; /* squares of the last two leave fp32 on the way */
   bool positive = (c->flags & KERNEL_POSITIVE) != 0;
@@ -23,7 +33,8 @@ static float random_value(const kernel_case *c, kernel_mode mode, uint64_t *stat
     int value = (int)(next_random(state) % 7) - 3;
     return (float)(positive ? value + 4 : value);
   }
-  if ((c->flags & KERNEL_SPECIAL) != 0 && next_random(state) % 7 == 0) return special[next_random(state) % specials];
+  const uint64_t rarity = special_rarity(c, input);
+  if (rarity > 0 && next_random(state) % rarity == 0) return special[next_random(state) % specials];
   float scale = (c->flags & KERNEL_WIDE) != 0 ? 20.0F : 1.0F;
   return positive ? scale * (unit_random(state) + 0.05F) : scale * (2 * unit_random(state) - 1);
 }
@@ -65,7 +76,7 @@ static bool make_inputs(kernel_data *data, uint64_t *state) {
     float *values = malloc(sizeof(float) * (size_t)(count + 1));
     data->input[i] = values;
     if (values == NULL) return false;
-    for (int64_t k = 0; k < count; k++) values[k] = random_value(c, data->mode, state);
+    for (int64_t k = 0; k < count; k++) values[k] = random_value(c, i, data->mode, state);
     if ((c->flags & KERNEL_VIEWS_GIVEN) != 0) repeat_values(&c->problem.in[i], values);
   }
   if (c->problem.op == ICN_OP_RESAMPLE) fill_resample_tables(data, state);
