@@ -187,6 +187,7 @@ static const char *unusable_reason(const icn_cl *cl, const icn_device *device) {
 typedef struct device_list {
   icn_device *items;
   size_t count, capacity;
+  char first_reason[400];
 } device_list;
 
 static icn_status list_reserve(device_list *list, size_t more, const icn_allocator *allocator, icn_error *error) {
@@ -201,17 +202,29 @@ static icn_status list_reserve(device_list *list, size_t more, const icn_allocat
   return ICN_OK;
 }
 
+/* Logs why something is not in the list, and keeps the first reason for the sentence of an empty list. */
+static void leave_out(device_list *list, const icn_logger *logger, icn_log_level level, const char *format, ...) ICN_PRINTF(4, 5);
+static void leave_out(device_list *list, const icn_logger *logger, icn_log_level level, const char *format, ...) {
+  char reason[sizeof list->first_reason];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(reason, sizeof reason, format, arguments);
+  va_end(arguments);
+  icn_log(logger, level, "%s", reason);
+  if (list->first_reason[0] == '\0') memcpy(list->first_reason, reason, sizeof reason);
+}
+
 /* Adds one platform's usable devices; a failing platform or device is a log line, not an error. */
 static icn_status add_platform(const icn_cl *cl, cl_platform_id platform, device_list *list, const icn_allocator *allocator,
                                const icn_logger *logger, icn_error *error) {
   cl_device_id ids[MAX_DEVICES];
   cl_uint count = 0;
   cl_int code = cl->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &count);
-  if (code != CL_SUCCESS) {
+  if (code != CL_SUCCESS || count == 0) {
     char name[128] = "?";
     (void)cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
-    icn_log(logger, code == CL_DEVICE_NOT_FOUND ? ICN_LOG_INFO : ICN_LOG_WARNING, "platform '%s' lists no devices: %s (%d)", name,
-            icn_cl_error_name(code), code);
+    leave_out(list, logger, code == CL_DEVICE_NOT_FOUND ? ICN_LOG_INFO : ICN_LOG_WARNING, "platform '%s' lists no devices (%s)", name,
+              code == CL_SUCCESS ? "CL_SUCCESS, 0 devices" : icn_cl_error_name(code));
     return ICN_OK;
   }
   if (count > MAX_DEVICES) count = MAX_DEVICES;
@@ -224,12 +237,12 @@ static icn_status add_platform(const icn_cl *cl, cl_platform_id platform, device
     device->id = ids[i];
     device->index = (int)list->count;
     if (icn_device_describe(cl, ids[i], &device->desc, &problem) != ICN_OK) {
-      icn_log(logger, ICN_LOG_WARNING, "a device is left out: %s", problem.message);
+      leave_out(list, logger, ICN_LOG_WARNING, "a device is left out: %s", problem.message);
       continue;
     }
     const char *reason = unusable_reason(cl, device);
     if (reason != NULL) {
-      icn_log(logger, ICN_LOG_WARNING, "device '%s' is left out: %s", device->desc.name, reason);
+      leave_out(list, logger, ICN_LOG_WARNING, "device '%s' is left out: %s", device->desc.name, reason);
       continue;
     }
     list->count++;
@@ -249,8 +262,8 @@ icn_status icn_device_enumerate(const icn_cl *cl, const icn_allocator *allocator
               code == 0 ? "CL_SUCCESS" : icn_cl_error_name(code), platform_count);
   if (platform_count > MAX_PLATFORMS) platform_count = MAX_PLATFORMS;
   for (cl_uint i = 0; i < platform_count; i++) ICN_TRY(add_platform(cl, platforms[i], &list, allocator, logger, error));
-  ICN_REQUIRE(list.count > 0, ICN_NO_DEVICE, "OpenCL has %u platform%s, but no usable device", platform_count,
-              platform_count == 1 ? "" : "s");
+  ICN_REQUIRE(list.count > 0, ICN_NO_DEVICE, "OpenCL has %u platform%s, but no usable device: %s", platform_count,
+              platform_count == 1 ? "" : "s", list.first_reason);
 done:
   if (status != ICN_OK) {
     icn_release(allocator, list.items);

@@ -19,7 +19,8 @@ typedef struct gemm {
 static const double LIBRARY_FACTOR = 20; /* dearer than any row of ours that is made for the device */
 
 static bool library_ok(const icn_device_desc *device, icn_reason *why_not) {
-  if (!icn_device_desc_has_extension(device, "icn_clblast")) return icn_decline(why_not, "CLBlast cannot be called for this device");
+  if (!icn_device_desc_has_extension(device, "icn_clblast"))
+    return icn_decline(why_not, "CLBlast cannot be called: it is not installed, or OpenCL was not opened by the system's loader");
   return true;
 }
 

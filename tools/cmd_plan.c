@@ -69,7 +69,10 @@ static int write_sources(const plan *p, const icn_plan_options *options) {
 static int print_plan(const plan *p, const icn_plan_options *options) {
   icn_error error;
   char *text = NULL;
-  if (icn_model_plan(p->model, options, &text, &error) != ICN_OK) return tool_error(&error);
+  if (icn_model_plan(p->model, options, &text, &error) != ICN_OK) {
+    if (p->device_file == NULL || strncmp(error.message, "device description", 18) != 0) return tool_error(&error);
+    return tool_fail("'%s': %s", p->device_file, error.message);
+  }
   fputs(text, stdout);
   icn_text_destroy(p->s.context, text);
   return p->sources_dir != NULL ? write_sources(p, options) : TOOL_OK;
@@ -90,6 +93,10 @@ static int read_device_file(const char *path, char **text) {
   icn_error error;
   icn_mapping mapping;
   if (icn_os_map(path, &mapping, &error) != ICN_OK) return tool_error(&error);
+  if (mapping.bytes > 0 && memchr(mapping.data, '\0', (size_t)mapping.bytes) != NULL) {
+    icn_os_unmap(&mapping);
+    return tool_fail("'%s' is no device description: it is not a text file", path);
+  }
   *text = tool_allocate((size_t)mapping.bytes + 1, 1);
   if (mapping.bytes > 0) memcpy(*text, mapping.data, (size_t)mapping.bytes);
   icn_os_unmap(&mapping);

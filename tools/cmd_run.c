@@ -205,13 +205,20 @@ static void print_outputs(const tensors *outputs) {
     double least = (double)INFINITY, largest = -(double)INFINITY;
     for (size_t k = 0; k < count; k++) {
       double value = (double)outputs->data[i][k];
-      bad += isfinite(value) ? 0 : 1;
+      if (!isfinite(value)) {
+        bad++;
+        continue;
+      }
       least = value < least ? value : least;
       largest = value > largest ? value : largest;
     }
-    printf("%s: %s, from %g to %g", outputs->info[i].name, tensor_shape_text(&outputs->info[i], shape), least, largest);
+    printf("%s: %s", outputs->info[i].name, tensor_shape_text(&outputs->info[i], shape));
+    if (bad < count) printf(", from %g to %g", least, largest);
     if (bad > 0) printf(", %zu of %zu values are not finite", bad, count);
-    for (size_t k = 0; k < count && k < 8; k++) printf("%s%.7g", k == 0 ? "\n  " : " ", (double)outputs->data[i][k]);
+    for (size_t k = 0; k < count && k < 8; k++) {
+      const float value = outputs->data[i][k];
+      printf("%s%.7g", k == 0 ? "\n  " : " ", isnan(value) ? (double)NAN : (double)value); /* without the sign, which says nothing */
+    }
     printf("%s\n", count > 8 ? " ..." : "");
   }
 }

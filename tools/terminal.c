@@ -22,7 +22,8 @@ void terminal_setup(void) {
   /* open gives the lowest free descriptor; the wrong direction, so that using it is an error. */
   for (int stream = 0; stream <= 2; stream++)
     if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) < 0) exit(1);
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN); /* both become errors of the write */
+  signal(SIGXFSZ, SIG_IGN);
   setenv("POCL_AFFINITY", "1", 0);
 }
 

@@ -1,5 +1,6 @@
 /* The cache of program binaries: hits, damage, a binary that the driver refuses, folders that cannot be written, two processes at once. */
 
+#define _XOPEN_SOURCE 700 /* symlink */
 #include "os.h"
 #include "share.h"
 #include "support/api_model.h"
@@ -275,11 +276,29 @@ static void a_read_only_folder_is_a_log_line(void **state) {
   assert_int_equal(count_in_log(f, "is not kept"), built);
 }
 
+static void point_at_a_full_disk(const char *path) {
+  assert_true(icn_os_remove(path));
+  assert_int_equal(symlink("/dev/full", path), 0);
+}
+
+static void a_full_disk_is_a_log_line(void **state) {
+  fixture *f = *state;
+  bool opencl = false;
+  if (access("/dev/full", W_OK) != 0) skip();
+  const size_t programs = classify(f, "none", &opencl);
+  if (!opencl) skip();
+  (void)classify(f, f->folder, &opencl);
+  assert_int_equal(each_entry(f, point_at_a_full_disk), programs);
+  assert_int_equal(classify(f, f->folder, &opencl), programs);
+  assert_int_equal(count_in_log(f, "No space left"), programs);
+  assert_int_equal(each_entry(f, remove_entry), programs); /* the entries, and nothing beside them */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_processes_share_a_cache),      cmocka_unit_test(programs_are_compiled_once),
       cmocka_unit_test(damage_falls_back_to_compiling),   cmocka_unit_test(a_folder_that_cannot_be_made_is_a_log_line),
-      cmocka_unit_test(a_read_only_folder_is_a_log_line),
+      cmocka_unit_test(a_read_only_folder_is_a_log_line), cmocka_unit_test(a_full_disk_is_a_log_line),
   };
   return cmocka_run_group_tests_name("cache", tests, set_up, tear_down);
 }

@@ -21,7 +21,7 @@ EXPORT fault_control *icn_fault_control(void) { return &control; }
 static int hit(const char *function) {
   int result = 0;
   pthread_mutex_lock(&mutex);
-  if (control.function != NULL && strcmp(control.function, function) == 0) result = ++control.calls == control.at;
+  if (control.function != NULL && strcmp(control.function, function) == 0) result = ++control.calls == control.at || control.at < 0;
   pthread_mutex_unlock(&mutex);
   return result;
 }

@@ -287,6 +287,21 @@ static void rows_above_the_limits_give_way(void **state) {
   assert_non_null(strstr(error.message, "above the device's limits"));
 }
 
+/* The platforms are there, their devices are not: the sentence names the platform and the code. */
+static void platforms_without_devices_are_named(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  const scenario s = {.library = f->library, .cache = "none"};
+  icn_error error;
+  bool right = false;
+  *f->control = (fault_control){.function = "clGetDeviceIDs", .at = -1, .code = CL_DEVICE_NOT_FOUND};
+  const icn_status status = play(f, &s, &right, &error);
+  f->control->function = NULL;
+  assert_orderly(f, "clGetDeviceIDs", 1, status, right, &error);
+  assert_int_equal(status, ICN_NO_DEVICE);
+  if (strstr(error.message, "platform '") == NULL || strstr(error.message, "CL_DEVICE_NOT_FOUND") == NULL) fail_msg("%s", error.message);
+}
+
 /* Every host allocation fails once, with the reference and with OpenCL. */
 static void fail_allocations(fixture *f, const scenario *s, bool all) {
   size_t failed = 0;
@@ -327,6 +342,7 @@ int main(void) {
       cmocka_unit_test(compiling_may_fail),
       cmocka_unit_test(dividing_may_fail),
       cmocka_unit_test(rows_above_the_limits_give_way),
+      cmocka_unit_test(platforms_without_devices_are_named),
       cmocka_unit_test(every_allocation_may_fail_on_the_reference),
       cmocka_unit_test(every_allocation_may_fail_on_a_device),
   };

@@ -84,6 +84,7 @@ static npy read_npy(const char *name) {
 static int make_folder(void **state) {
   (void)state;
   static const float six[6] = {1, 2, 3, 4, 5, 6}, ten[6] = {10, 20, 30, 40, 50, 60};
+  static const float tall[400 * 3];
   float picture[3 * 8 * 8] = {0};
   char leak_options[1024]; /* a leak checker's report of what it left out is not an error of the tool */
   snprintf(leak_options, sizeof leak_options, "%s:print_suppressions=0", getenv("LSAN_OPTIONS") != NULL ? getenv("LSAN_OPTIONS") : "");
@@ -94,6 +95,7 @@ static int make_folder(void **state) {
   write_npy("left.npy", 2, (const int64_t[]){2, 3}, six);
   write_npy("right.npy", 2, (const int64_t[]){2, 3}, ten);
   write_npy("wrong.npy", 2, (const int64_t[]){3, 2}, ten);
+  write_npy("tall.npy", 2, (const int64_t[]){400, 3}, tall);
   write_npy("green.npy", 4, (const int64_t[]){1, 3, 8, 8}, picture);
   return sh(
       "printf 'red\\ngreen\\nblue\\n' >$D/labels; printf 'red\\r\\ngreen\\r\\nblue\\r\\n\\r\\n' >$D/dos; printf 'red\\ngreen\\n' >$D/few;"
@@ -190,8 +192,9 @@ static void missing_devices_are_named(void **state) {
   FAILS(1, "OpenCL", "OCL_ICD_VENDORS=$D/no-such-folder $T classify --model $M/colours.onnx $I/rgb.png");
   SUCCEEDS("CLINCEPTION_OPENCL_LIBRARY=none $T classify --model $M/colours.onnx --device reference $I/rgb.png"); /* asked for by name */
   FAILS(1, "cannot", "$T plan $M/colours.onnx --device-file $D/nothing");
-  FAILS(1, "", "$T plan $M/colours.onnx --device-file $D/labels");
-  FAILS(1, "", "$T plan $M/colours.onnx --device-file $D/empty");
+  FAILS(1, "labels': device description, line 1: expected", "$T plan $M/colours.onnx --device-file $D/labels");
+  FAILS(1, "empty': device description, line 1: the text is empty", "$T plan $M/colours.onnx --device-file $D/empty");
+  FAILS(1, "binary' is no device description: it is not a text", "$T plan $M/colours.onnx --device-file $D/binary");
 }
 
 /* ------------------------------------------------------------------ classify */
@@ -288,7 +291,8 @@ static void not_a_number_crashes_nothing(void **state) {
   assert_true(roots.data[9] > 3e38F);
   npy_fini(&roots);
   SUCCEEDS("$T run $M/nan.onnx $D/special.npy");
-  assert_says("values are not finite");
+  assert_says("from 0 to 2, 5 of 10 values are not finite");
+  assert_says("  nan nan nan nan 0 1 ");
   FAILS(1, "is not finite", "$T bench $M/nan.onnx");
 }
 
@@ -313,6 +317,11 @@ static void bad_inputs_and_outputs(void **state) {
   FAILS(1, "No space left", SUMS " --output sum=/dev/full");
   FAILS(1, "labels/never", SUMS " --outputs $D/labels/never");
   FAILS(1, "folder", SUMS " --output sum=$D");
+  /* A limit on a file's size is a disk that is full in the middle of it, and leaves room for the sentence. */
+#define TALL "ulimit -f 1; $T run $M/sums.onnx --device reference --input left=$D/tall.npy --input right=$D/tall.npy"
+  FAILS(1, "never.npy': File too large", TALL " --output sum=$D/never.npy");
+  FAILS(1, "old.npy': File too large", "printf old >$D/old.npy; " TALL " --output sum=$D/old.npy");
+  assert_int_equal(sh("test \"$(cat $D/old.npy)\" = old"), 0);
   FAILS(1, "", "$T plan $M/colours.onnx --sources $D/labels/never");
   FAILS(1, "", "$T devices --device 0 --record $D/no/such/never");
   assert_int_equal(sh("find $D -name '*never*' -o -name '*tmp*' | grep ."), 1);
