@@ -1,5 +1,5 @@
 /* Times kernel rows on every distinct convolution of Inception-v3: bench_rows [--device NAME] [--rows A,B] [--layer N] [--repeat N]
- * [--peak GFLOPS].
+ * [--peak GFLOPS], measured where it is not given.
  * Without --rows each layer runs on the row that selection takes. Each result is compared with conv_direct's first; weights rotate through
  * copies, so that they come from memory as they do in a network. Least wall time of a launch, in an idle machine equal to the median. */
 #include <math.h>
@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cost.h"
 #include "os.h"
 #include "runtime.h"
 #include "select.h"
@@ -227,7 +226,7 @@ int main(int argc, char **argv) {
   bench b = {.repeat = 5};
   const char *wanted = NULL;
   int only = -1;
-  double peak = 0;
+  double peak = 0, bandwidth;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (strcmp(argv[i], "--device") == 0) wanted = argv[i + 1];
     if (strcmp(argv[i], "--rows") == 0) b.rows = argv[i + 1];
@@ -241,7 +240,8 @@ int main(int argc, char **argv) {
   check(icn_context_create(NULL, &context, &error), &error);
   check(icn_context_find_device(context, wanted, &device, &error), &error);
   check(icn_runtime_create(context, device, NULL, &b.runtime, &error), &error);
-  b.peak = peak > 0 ? peak * 1e9 : icn_cost_flop_per_second(icn_runtime_desc(b.runtime));
+  b.peak = peak * 1e9;
+  if (peak <= 0) check(icn_device_measure(context, device, &b.peak, &bandwidth, &error), &error);
   for (int i = 0; i < LAYERS; i++)
     if (only < 0 || only == i) bench_layer(&b, &INCEPTION_V3_LAYERS[i]);
   print_classes(&b);

@@ -1,0 +1,299 @@
+/* The rows of CONV and MATMUL without a device: what they decline, which tiles they take, how they pack. */
+#include "row_matmul.h"
+#include "support/icn_test.h"
+
+static icn_view view_of(int rank, const int64_t *dim) {
+  const icn_shape shape = icn_shape_make(rank, dim);
+  return icn_view_device(&shape, 0);
+}
+
+static icn_view dense_of(int rank, const int64_t *dim) {
+  const icn_shape shape = icn_shape_make(rank, dim);
+  return icn_view_dense(&shape);
+}
+
+/* A square window on a square image, stride 1, constant weights and bias. */
+static icn_problem conv(int64_t c, int64_t side, int64_t oc, int64_t kernel, int64_t pad) {
+  icn_problem p;
+  memset(&p, 0, sizeof p);
+  const int64_t out = side + 2 * pad - kernel + 1;
+  p.op = ICN_OP_CONV;
+  p.params.groups = 1;
+  for (int k = 0; k < 2; k++) {
+    p.params.kernel[k] = kernel;
+    p.params.stride[k] = p.params.dilation[k] = 1;
+    p.params.pad_begin[k] = p.params.pad_end[k] = pad;
+  }
+  p.present = 7;
+  p.constant = 6;
+  p.in[0] = view_of(4, (const int64_t[]){1, c, side, side});
+  p.in[1] = dense_of(4, (const int64_t[]){oc, c, kernel, kernel});
+  p.in[2] = dense_of(1, (const int64_t[]){oc});
+  p.out = view_of(4, (const int64_t[]){1, oc, out, out});
+  return p;
+}
+
+static icn_problem matmul(int64_t m, int64_t n, int64_t k) {
+  icn_problem p;
+  memset(&p, 0, sizeof p);
+  p.op = ICN_OP_MATMUL;
+  p.params.alpha = p.params.beta = 1;
+  p.present = 3;
+  p.constant = 2;
+  p.in[0] = dense_of(2, (const int64_t[]){m, k});
+  p.in[1] = dense_of(2, (const int64_t[]){k, n});
+  p.out = dense_of(2, (const int64_t[]){m, n});
+  return p;
+}
+
+static bool applies(const char *row, const icn_problem *p, const icn_device_desc *device, icn_reason *why) {
+  snprintf(why->text, sizeof why->text, "%s", "");
+  return icn_row_find(row)->applies(p, device, why);
+}
+
+static void expect_declined(const char *row, const icn_problem *p, const icn_device_desc *device, const char *part) {
+  icn_reason why;
+  if (applies(row, p, device, &why)) fail_msg("%s applies", row);
+  if (strstr(why.text, part) == NULL) fail_msg("%s declined with '%s', not with '%s'", row, why.text, part);
+}
+
+static void expect_applies(const char *row, const icn_problem *p, const icn_device_desc *device) {
+  icn_reason why;
+  if (!applies(row, p, device, &why)) fail_msg("%s declined: %s", row, why.text);
+}
+
+static void convolutions_are_declined_with_a_reason(void **state) {
+  (void)state;
+  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  icn_problem p = conv(16, 9, 32, 3, 1);
+  expect_applies("conv_tile", &p, &cpu);
+  expect_applies("conv_gpu", &p, &cpu);
+  expect_applies("conv_direct", &p, &cpu);
+  expect_declined("depthwise", &p, &cpu, "16 input and 32 output channels");
+  expect_declined("clblast_conv", &p, &cpu, "CLBlast cannot be called");
+
+  p.constant = 0;
+  expect_declined("conv_tile", &p, &cpu, "weights are not constant");
+  expect_applies("conv_direct", &p, &cpu);
+  p.constant = 2;
+  expect_declined("conv_gpu", &p, &cpu, "bias is not constant");
+
+  p = conv(16, 9, 32, 3, 1);
+  p.in[0] = icn_view_dense(&p.in[0].shape);
+  expect_declined("conv_tile", &p, &cpu, "input is not NHWC");
+  expect_applies("conv_direct", &p, &cpu);
+
+  p = conv(16, 9, 32, 3, 1);
+  p.params.groups = 5;
+  expect_declined("conv_direct", &p, &cpu, "5 groups do not divide");
+  p.params.groups = 2;
+  expect_declined("conv_direct", &p, &cpu, "do not fit");
+}
+
+static void sizes_beyond_31_bits_are_declined(void **state) {
+  (void)state;
+  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  icn_problem p = conv(1 << 16, 1, 1 << 16, 1, 0);
+  expect_declined("conv_tile", &p, &cpu, "packed weights do not fit 31 bits");
+  expect_declined("conv_gpu", &p, &cpu, "packed weights do not fit 31 bits");
+  p = matmul(1, 1 << 16, 1 << 16);
+  expect_declined("matmul_packed", &p, &cpu, "does not fit 31 bits");
+
+  p = conv(1, 9, 1, 3, 1);
+  p.params.stride[0] = (int64_t)1 << 29;
+  expect_declined("conv_direct", &p, &cpu, "window coordinates do not fit 31 bits");
+  p = conv(1, 9, 1, 3, 1);
+  p.params.dilation[1] = (int64_t)1 << 40;
+  expect_declined("conv_direct", &p, &cpu, "out of range");
+  p = conv(1, 9, 1, 3, 1);
+  p.params.pad_begin[1] = (int64_t)1 << 31;
+  expect_declined("conv_direct", &p, &cpu, "out of range");
+}
+
+static void gpu_rows_keep_the_limits_of_the_device(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(64, 73, 192, 3, 1);
+  const icn_row *row = icn_row_find("conv_gpu");
+  icn_config config;
+  row->configure(&p, &gpu, &config);
+  assert_int_equal(config.value[0], 64);
+  gpu.max_work_group = 128;
+  row->configure(&p, &gpu, &config);
+  assert_int_equal(config.value[0], 32);
+  gpu.max_work_group = 256;
+  gpu.local_bytes = 6000;
+  row->configure(&p, &gpu, &config);
+  assert_int_equal(config.value[0], 32);
+  expect_applies("conv_gpu", &p, &gpu);
+  gpu.local_bytes = 1024;
+  expect_declined("conv_gpu", &p, &gpu, "local memory");
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.max_work_group = 32;
+  expect_declined("conv_gpu", &p, &gpu, "work-groups of 64 items");
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.max_work_item[1] = 4;
+  expect_declined("conv_gpu", &p, &gpu, "second dimension");
+  const icn_problem small = conv(64, 8, 64, 1, 0);
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  row->configure(&small, &gpu, &config); /* one large tile would leave 15 of 16 units idle */
+  assert_int_equal(config.value[0], 32);
+}
+
+static void tile_of(const icn_problem *p, uint32_t width, int mr, int nv, int vw) {
+  icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  icn_config config;
+  cpu.vector_width = width;
+  icn_row_find("conv_tile")->configure(p, &cpu, &config);
+  if (config.value[0] != mr || config.value[1] != nv || config.value[2] != vw)
+    fail_msg("tile %dx%dx%d, not %dx%dx%d", (int)config.value[0], (int)config.value[1], (int)config.value[2], mr, nv, vw);
+}
+
+static void tiles_waste_little(void **state) {
+  (void)state;
+  icn_problem p = conv(192, 17, 192, 1, 0);
+  tile_of(&p, 16, 14, 2, 16);
+  tile_of(&p, 8, 6, 2, 8);
+  tile_of(&p, 4, 6, 2, 4);
+  tile_of(&p, 1, 6, 2, 4); /* no vectors known: four lanes at least */
+  p = conv(384, 8, 384, 1, 0);
+  tile_of(&p, 16, 8, 3, 16); /* 64 pixels: 8 tiles of 8, not 5 of 14 */
+  p = conv(288, 35, 48, 1, 0);
+  tile_of(&p, 16, 8, 3, 16); /* 48 channels: one panel of 48, not two of 32 */
+}
+
+static void packing_is_what_the_kernels_read(void **state) {
+  (void)state;
+  enum { C = 2, OC = 35, K = 3 };
+  float weight[OC * C * K * K], bias[OC], scale[OC];
+  for (int i = 0; i < OC * C * K * K; i++) weight[i] = (float)i;
+  for (int i = 0; i < OC; i++) {
+    bias[i] = (float)(1000 + i);
+    scale[i] = (float)(i + 1);
+  }
+  icn_problem p = conv(C, 5, OC, K, 1);
+  p.in[ICN_CONV_SCALE] = dense_of(1, (const int64_t[]){OC});
+  p.present |= 1U << ICN_CONV_SCALE;
+  p.constant |= 1U << ICN_CONV_SCALE;
+  const icn_value values[3] = {{.data = weight}, {.data = bias}, {.data = scale}};
+  const icn_value *constants[ICN_MAX_INPUTS] = {NULL, &values[0], &values[1], NULL, &values[2]};
+  const icn_row *row = icn_row_find("conv_tile");
+  const icn_config config = {{14, 2, 16}};
+  assert_int_equal(row->pack_bytes(&p, &config), (2 * 32 * (K * K * C + 1)) * sizeof(float));
+  float packed[2 * 32 * (K * K * C + 1)];
+  row->pack(&p, &config, constants, packed);
+  for (int oc = 0; oc < 64; oc++) {
+    const int panel = oc / 32, lane = oc % 32;
+    for (int tap = 0; tap < K * K; tap++)
+      for (int ic = 0; ic < C; ic++) {
+        const float want = oc < OC ? weight[(oc * C + ic) * K * K + tap] * scale[oc] : 0;
+        assert_true(packed[((panel * K * K + tap) * C + ic) * 32 + lane] == want);
+      }
+    assert_true(packed[2 * 32 * K * K * C + oc] == (oc < OC ? bias[oc] : 0));
+  }
+}
+
+static void rows_of_taps_are_merged_where_the_image_has_no_border(void **state) {
+  (void)state;
+  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_row *row = icn_row_find("conv_tile");
+  icn_config config;
+  static icn_emit emit;
+  icn_problem p = conv(3, 9, 32, 3, 0);
+  row->configure(&p, &cpu, &config);
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.zeros_elems, 9);
+  p.in[0] = icn_view_device(&p.in[0].shape, 8); /* gaps between pixels */
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.zeros_elems, 3);
+  p = conv(3, 9, 32, 3, 1);
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.zeros_elems, 3);
+}
+
+static void products_collapse_their_leading_dimensions(void **state) {
+  (void)state;
+  icn_problem p = matmul(5, 20, 7);
+  icn_matmul_sizes s;
+  p.in[0] = dense_of(3, (const int64_t[]){3, 5, 7});
+  p.out = dense_of(3, (const int64_t[]){3, 5, 20});
+  assert_true(icn_matmul_collapse(&p, &s, NULL));
+  assert_true(s.batch == 1 && s.m == 15 && s.n == 20 && s.k == 7 && s.a_m == 7 && s.y_m == 20);
+  assert_true(icn_matmul_packable(&p, NULL));
+  p.in[1] = dense_of(3, (const int64_t[]){3, 7, 20});
+  assert_true(icn_matmul_collapse(&p, &s, NULL));
+  assert_true(s.batch == 3 && s.m == 5 && s.b_batch == 140);
+  assert_false(icn_matmul_packable(&p, NULL));
+
+  p = matmul(5, 20, 7);
+  p.params.transpose_a = 1;
+  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  expect_declined("matmul_direct", &p, &cpu, "matrices of 7x5 and 7x20 do not give 5x20");
+  p = matmul(5, 20, 7);
+  p.in[2] = dense_of(2, (const int64_t[]){5, 20});
+  p.present |= 4;
+  p.params.beta = 2;
+  expect_declined("matmul_packed", &p, &cpu, "third input is scaled");
+  expect_applies("matmul_tile", &p, &cpu);
+}
+
+static void clblast_is_asked_only_for_what_it_can(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  strcat(gpu.extensions, " icn_clblast");
+  icn_problem p = conv(64, 8, 32, 1, 0);
+  const icn_row *row = icn_row_find("clblast_conv");
+  const icn_config config = {{0}};
+  static icn_emit emit;
+  expect_applies("clblast_conv", &p, &gpu);
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &gpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.launch_count, 2); /* the product, then the bias */
+  assert_int_equal(emit.launch[0].kind, ICN_LAUNCH_CLBLAST_GEMM);
+  assert_int_equal(emit.launch[0].arg_count, 13);
+  p = conv(64, 8, 32, 3, 1);
+  expect_declined("clblast_conv", &p, &gpu, "only 1x1 windows");
+  p = matmul(5, 20, 7);
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(icn_row_find("clblast_matmul")->emit(&p, &gpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.launch_count, 1);
+  p.in[0].stride[1] = 3; /* neither rows nor columns adjacent */
+  expect_declined("clblast_matmul", &p, &gpu, "leading dimension");
+}
+
+/* Each kind of device takes the row that is written for it, with room to spare. */
+static void rows_for_the_device_are_cheaper(void **state) {
+  (void)state;
+  const icn_problem p = conv(192, 17, 192, 3, 1);
+  for (int kind = ICN_DEVICE_CPU; kind <= ICN_DEVICE_GPU; kind++) {
+    const icn_device_desc device = icn_device_desc_example((icn_device_kind)kind);
+    double cost[3];
+    const char *const names[] = {"conv_tile", "conv_gpu", "conv_direct"};
+    for (int i = 0; i < 3; i++) {
+      icn_config config;
+      const icn_row *row = icn_row_find(names[i]);
+      row->configure(&p, &device, &config);
+      cost[i] = row->cost(&p, &device, &config);
+    }
+    const int best = kind == ICN_DEVICE_CPU ? 0 : 1;
+    assert_true(cost[best] * 2 < cost[1 - best] && cost[best] * 2 < cost[2]);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(convolutions_are_declined_with_a_reason),
+      cmocka_unit_test(sizes_beyond_31_bits_are_declined),
+      cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(tiles_waste_little),
+      cmocka_unit_test(packing_is_what_the_kernels_read),
+      cmocka_unit_test(rows_of_taps_are_merged_where_the_image_has_no_border),
+      cmocka_unit_test(products_collapse_their_leading_dimensions),
+      cmocka_unit_test(clblast_is_asked_only_for_what_it_can),
+      cmocka_unit_test(rows_for_the_device_are_cheaper),
+  };
+  return cmocka_run_group_tests_name("gemm_rows", tests, NULL, NULL);
+}
