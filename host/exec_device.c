@@ -146,8 +146,9 @@ static icn_status allocate_tables(icn_executor *executor, icn_error *error) {
   executor->bounds = icn_arena_array(arena, plan->step_count, sizeof *executor->bounds);
   executor->input_buffers = icn_arena_array(arena, executor->graph.input_count, sizeof(int));
   executor->output_buffers = icn_arena_array(arena, executor->graph.output_count, sizeof(int));
+  executor->wanted = icn_arena_array(arena, executor->graph.output_count, sizeof *executor->wanted);
   if (executor->buffers == NULL || executor->weights == NULL || executor->bounds == NULL || executor->input_buffers == NULL ||
-      executor->output_buffers == NULL) {
+      executor->output_buffers == NULL || executor->wanted == NULL) {
     return icn_error_memory(error, (2 * plan->buffer_count + plan->step_count) * sizeof(void *), "the executor's tables");
   }
   for (size_t i = 0; i < executor->graph.input_count; i++) executor->input_buffers[i] = -1;
@@ -243,35 +244,49 @@ done:
   return status;
 }
 
-static icn_status enqueue_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
+static icn_status enqueue_run(icn_executor *executor, const float *const *inputs, icn_error *error) {
   icn_status status = ICN_OK;
   icn_runtime *runtime = executor->runtime;
   for (size_t i = 0; i < executor->graph.input_count; i++) {
     const int buffer = executor->input_buffers[i];
     if (buffer < 0) continue; /* nothing reads it */
-    ICN_TRY(icn_buffer_enqueue_write(runtime, executor->buffers[buffer], info_bytes(&executor->inputs[i]), inputs[i], error));
+    ICN_TRY(icn_buffer_write(runtime, executor->buffers[buffer], 0, info_bytes(&executor->inputs[i]), inputs[i], error));
   }
   ICN_TRY(icn_exec_device_enqueue(executor, error));
-  for (size_t i = 0; i < executor->graph.output_count; i++) {
-    const int buffer = executor->output_buffers[i];
-    if (outputs[i] == NULL) continue;
-    ICN_REQUIRE(buffer >= 0, ICN_UNSUPPORTED, "the plan does not write output '%s'", executor->outputs[i].name);
-    ICN_TRY(icn_buffer_enqueue_read(runtime, executor->buffers[buffer], info_bytes(&executor->outputs[i]), outputs[i], error));
-  }
   ICN_TRY(icn_runtime_flush(runtime, error));
 done:
   return status;
 }
 
-/* Nothing of the caller's memory is in use when it fails. */
+/* The caller's memory is only touched by calls that block: whatever fails, nothing in the queue refers to it afterwards. */
 icn_status icn_exec_device_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
-  icn_status status = enqueue_run(executor, inputs, outputs, error);
+  icn_status status = ICN_OK;
+  for (size_t i = 0; i < executor->graph.output_count; i++) {
+    ICN_REQUIRE(outputs[i] == NULL || executor->output_buffers[i] >= 0, ICN_UNSUPPORTED, "the plan does not write output '%s'",
+                executor->outputs[i].name);
+    executor->wanted[i] = outputs[i];
+  }
+  status = enqueue_run(executor, inputs, error);
   if (status != ICN_OK) (void)icn_runtime_finish(executor->runtime, NULL);
+done:
+  return status;
+}
+
+static icn_status read_outputs(icn_executor *executor, icn_error *error) {
+  icn_status status = ICN_OK;
+  for (size_t i = 0; i < executor->graph.output_count; i++) {
+    if (executor->wanted[i] == NULL) continue;
+    ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[executor->output_buffers[i]], 0, info_bytes(&executor->outputs[i]),
+                            executor->wanted[i], error));
+  }
+done:
   return status;
 }
 
 icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error) {
-  icn_status status = icn_runtime_finish(executor->runtime, error);
+  icn_status status = read_outputs(executor, error);
+  const icn_status finished = icn_runtime_finish(executor->runtime, status == ICN_OK ? error : NULL);
+  if (status == ICN_OK) status = finished;
   if (status != ICN_OK || !executor->profile) return status;
   for (size_t i = 0; i < executor->layer_count; i++) executor->layers[i].seconds = 0;
   for (size_t i = 0; i < executor->plan.step_count; i++) {

@@ -34,6 +34,7 @@ struct icn_executor {
   icn_weight **weights;                /* plan.buffer_count, NULL for own buffers */
   icn_bound **bounds;                  /* plan.step_count */
   int *input_buffers, *output_buffers; /* for each graph input / output its plan buffer, -1: none */
+  float **wanted;                      /* where the run in flight is to put each output, NULL: nowhere */
 
   icn_arena reference_arena; /* the last run's values */
   const float **reference_values;

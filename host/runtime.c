@@ -152,43 +152,25 @@ static icn_status check_range(const icn_buffer *buffer, uint64_t offset, uint64_
                        (unsigned long long)offset, (unsigned long long)buffer->bytes);
 }
 
-static icn_status enqueue_write(icn_runtime *runtime, icn_buffer *buffer, cl_bool blocking, uint64_t offset, uint64_t bytes,
-                                const void *data, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_cl *cl = runtime->cl;
-  ICN_TRY(check_range(buffer, offset, bytes, error));
-  if (bytes == 0) goto done;
-  ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, blocking, (size_t)offset, (size_t)bytes, data, 0, NULL, NULL));
-done:
-  return status;
-}
-
-static icn_status enqueue_read(icn_runtime *runtime, icn_buffer *buffer, cl_bool blocking, uint64_t offset, uint64_t bytes, void *data,
-                               icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_cl *cl = runtime->cl;
-  ICN_TRY(check_range(buffer, offset, bytes, error));
-  if (bytes == 0) goto done;
-  ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, blocking, (size_t)offset, (size_t)bytes, data, 0, NULL, NULL));
-done:
-  return status;
-}
-
 icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,
                             icn_error *error) {
-  return enqueue_write(runtime, buffer, CL_TRUE, offset_bytes, bytes, data, error);
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
+  if (bytes == 0) goto done;
+  ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+done:
+  return status;
 }
 
 icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, void *data, icn_error *error) {
-  return enqueue_read(runtime, buffer, CL_TRUE, offset_bytes, bytes, data, error);
-}
-
-icn_status icn_buffer_enqueue_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, const void *data, icn_error *error) {
-  return enqueue_write(runtime, buffer, CL_FALSE, 0, bytes, data, error);
-}
-
-icn_status icn_buffer_enqueue_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, void *data, icn_error *error) {
-  return enqueue_read(runtime, buffer, CL_FALSE, 0, bytes, data, error);
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
+  if (bytes == 0) goto done;
+  ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+done:
+  return status;
 }
 
 /* ---------------------------------------------------------- bound launches */

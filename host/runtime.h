@@ -26,10 +26,6 @@ void icn_buffer_destroy(icn_buffer *buffer);
 icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,
                             icn_error *error);
 icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, void *data, icn_error *error);
-/* From the buffer's start, without waiting: `data` must stay until icn_runtime_finish. */
-icn_status icn_buffer_enqueue_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, const void *data, icn_error *error);
-icn_status icn_buffer_enqueue_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, void *data, icn_error *error);
-
 /* Builds (or finds) the program, makes a kernel, checks its work-group limit, sets every argument. operands[k] / offsets[k] (elements, the
  * view's offset included) for the ICN_OPERAND_* that the launch uses. `name` is the layer's, for messages. */
 icn_status icn_bound_create(icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
