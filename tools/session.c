@@ -58,10 +58,20 @@ static void show_log(void *user, icn_log_level level, const char *line) {
   if (sscanf(line, "reference: %zu of %zu", &done, &total) == 2) progress_show("the reference computes in plain C", done, total);
 }
 
+static int check_precision(const char *who, const char *wanted) {
+  static const char *const RESERVED[] = {"fp16w", "fp16s", "fp16", "auto"};
+  if (wanted == NULL || strcmp(wanted, "fp32") == 0) return TOOL_OK;
+  for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
+    if (strcmp(wanted, RESERVED[i]) == 0)
+      return tool_fail("%s: --precision %s is reserved for a later version; this one computes in fp32", who, wanted);
+  return tool_usage("%s: option --precision expects fp32 (fp16w, fp16s, fp16 and auto are reserved), got '%s'", who, wanted);
+}
+
 int session_open(session *s, const char *who, const session_options *options) {
   icn_error error;
   memset(s, 0, sizeof *s);
-  int code = read_shapes(s, who, &options->shapes);
+  int code = check_precision(who, options->precision);
+  if (code == TOOL_OK) code = read_shapes(s, who, &options->shapes);
   if (code != TOOL_OK) return code;
   icn_logger logger = {NULL, ICN_LOG_INFO, show_log};
   icn_context_options context_options;

@@ -5,7 +5,7 @@
 #include "options.h"
 
 typedef struct session_options {
-  const char *device, *passes_off, *rows;
+  const char *device, *passes_off, *rows, *precision;
   long cores, batch;
   text_list shapes; /* [NAME=]1x3x299x299 */
 } session_options;
@@ -21,7 +21,8 @@ typedef struct session_options {
   {"shape", "[NAME=]SHAPE", OPTION_TEXTS, &(s).shapes, 0, 0,                                                                            \
    "the shape of an input that the model leaves open, such as image=1x3x299x299; NAME may be left out when there is one input"},        \
   {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \
-  {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply"}
+  {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply"},                 \
+  {"precision", "NAME", OPTION_TEXT, &(s).precision, 0, 0, "fp32 (default); fp16w, fp16s, fp16 and auto are reserved for later"}
 #define SESSION_BATCH_OPTION(s)                                                                                                         \
   {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
 /* clang-format on */

@@ -263,6 +263,45 @@ static void threads_have_their_own_executors(void **state) {
   assert_int_equal(icn_model_weight_bytes(f->model), 0);
 }
 
+/* A context, a model and an executor of its own for each thread: nothing in the process is shared. */
+static void *work_alone(void *argument) {
+  worker *w = argument;
+  icn_error error;
+  icn_context *context = NULL;
+  icn_model *model = NULL;
+  icn_executor *executor = NULL;
+  icn_executor_options options;
+  float scores[10], features[20], *outputs[] = {scores, features};
+  const float *input = w->f->images + w->number * IMAGE;
+  const icn_input_shape shape = square(1, SIZE);
+  icn_executor_options_init(&options);
+  options.shapes = &shape;
+  options.shape_count = 1;
+  icn_status status = icn_context_create(NULL, &context, &error);
+  if (status == ICN_OK) status = icn_model_load_memory(context, w->f->file.data, w->f->file.bytes, &model, &error);
+  if (status == ICN_OK) status = icn_executor_create(model, &options, &executor, &error);
+  if (status == ICN_OK) status = icn_executor_run(executor, &input, outputs, &error);
+  w->right = status == ICN_OK && api_difference(scores, w->f->want_scores + w->number * 10, 10) < 1e-5;
+  icn_executor_destroy(executor);
+  icn_model_destroy(model);
+  icn_context_destroy(context);
+  return NULL;
+}
+
+static void threads_have_their_own_contexts(void **state) {
+  const fixture *f = *state;
+  if (icn_context_device_count(f->context) == 0) skip();
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  worker workers[THREADS];
+  for (size_t i = 0; i < THREADS; i++) {
+    workers[i] = (worker){f, i, false};
+    assert_int_equal(pthread_create(&threads[i], NULL, work_alone, &workers[i]), 0);
+  }
+  for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  for (size_t i = 0; i < THREADS; i++) assert_true(workers[i].right);
+}
+
 /* ---------------------------------------------------------------------- runs */
 
 static void one_run_at_a_time(void **state) {
@@ -501,21 +540,14 @@ static void plans_and_sources_are_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_model_describes_itself),
-      cmocka_unit_test(devices_agree_with_the_reference),
-      cmocka_unit_test(a_batch_equals_single_runs),
-      cmocka_unit_test(cores_do_not_change_results),
-      cmocka_unit_test(unwanted_outputs_are_left_out),
-      cmocka_unit_test(nan_and_infinity_crash_nothing),
-      cmocka_unit_test(shapes_and_batches_share_weights),
-      cmocka_unit_test(threads_have_their_own_executors),
-      cmocka_unit_test(one_run_at_a_time),
-      cmocka_unit_test(values_are_read_by_name),
-      cmocka_unit_test(values_are_not_kept_unasked),
-      cmocka_unit_test(layers_are_described_and_timed),
-      cmocka_unit_test(options_are_checked),
-      cmocka_unit_test(null_is_refused_everywhere),
-      cmocka_unit_test(broken_models_leave_a_sentence),
+      cmocka_unit_test(the_model_describes_itself),       cmocka_unit_test(devices_agree_with_the_reference),
+      cmocka_unit_test(a_batch_equals_single_runs),       cmocka_unit_test(cores_do_not_change_results),
+      cmocka_unit_test(unwanted_outputs_are_left_out),    cmocka_unit_test(nan_and_infinity_crash_nothing),
+      cmocka_unit_test(shapes_and_batches_share_weights), cmocka_unit_test(threads_have_their_own_executors),
+      cmocka_unit_test(threads_have_their_own_contexts),  cmocka_unit_test(one_run_at_a_time),
+      cmocka_unit_test(values_are_read_by_name),          cmocka_unit_test(values_are_not_kept_unasked),
+      cmocka_unit_test(layers_are_described_and_timed),   cmocka_unit_test(options_are_checked),
+      cmocka_unit_test(null_is_refused_everywhere),       cmocka_unit_test(broken_models_leave_a_sentence),
       cmocka_unit_test(plans_and_sources_are_text),
   };
   return cmocka_run_group_tests_name("executor", tests, set_up, tear_down);

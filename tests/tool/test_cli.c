@@ -163,6 +163,8 @@ static void wrong_usage_is_explained(void **state) {
   FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3y4");
   FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3x");
   FAILS(2, "empty text", "$T plan m.onnx --rows=");
+  FAILS(2, "--precision expects fp32", "$T bench m.onnx --precision fp64");
+  FAILS(1, "--precision fp16 is reserved", "$T bench m.onnx --precision fp16");
 }
 
 /* ------------------------------------------------------------------- devices */
