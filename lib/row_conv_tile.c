@@ -113,20 +113,12 @@ void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, co
     }
 }
 
-/* True when a window's row of taps is contiguous in memory and always inside the image: it is then one tap of kw * ic channels. */
-static bool row_is_one_tap(const icn_problem *problem, const icn_conv_sizes *s) {
-  const icn_params *p = &problem->params;
-  return s->kw > 1 && s->groups == 1 && p->dilation[1] == 1 && p->pad_begin[1] == 0 && (s->ow - 1) * p->stride[1] + s->kw <= s->w &&
-         icn_view_pixel_stride(&problem->in[ICN_CONV_X]) == s->c;
-}
-
 icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                               icn_error *error) {
   (void)device, (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
-  const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL), merge = row_is_one_tap(problem, &s);
-  const int64_t kw = merge ? 1 : s.kw, channels = merge ? s.kw * s.ic : s.ic;
+  const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL);
   icn_launch *launch = icn_emit_launch(emit, "conv_tile.cl", "conv_tile");
   icn_launch_options(launch, "-D MR=%d -D NV=%d -D VW=%d", (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
   icn_launch_single_items(launch, tiles(&s, config), panels(&s, config), s.groups);
@@ -135,12 +127,12 @@ icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
-  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
+  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), s.ic});
   icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc});
   icn_launch_int8(
-      launch, (const int64_t[8]){s.kh, kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
+      launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
-  emit->zeros_elems = (uint64_t)channels;
+  emit->zeros_elems = (uint64_t)s.ic;
   return ICN_OK;
 }

@@ -193,27 +193,6 @@ static void packing_is_what_the_kernels_read(void **state) {
   }
 }
 
-static void rows_of_taps_are_merged_where_the_image_has_no_border(void **state) {
-  (void)state;
-  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
-  const icn_row *row = icn_row_find("conv_tile");
-  icn_config config;
-  static icn_emit emit;
-  icn_problem p = conv(3, 9, 32, 3, 0);
-  row->configure(&p, &cpu, &config);
-  memset(&emit, 0, sizeof emit);
-  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
-  assert_int_equal(emit.zeros_elems, 9);
-  p.in[0] = icn_view_device(&p.in[0].shape, 8); /* gaps between pixels */
-  memset(&emit, 0, sizeof emit);
-  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
-  assert_int_equal(emit.zeros_elems, 3);
-  p = conv(3, 9, 32, 3, 1);
-  memset(&emit, 0, sizeof emit);
-  assert_int_equal(row->emit(&p, &cpu, &config, &emit, NULL), ICN_OK);
-  assert_int_equal(emit.zeros_elems, 3);
-}
-
 static void products_collapse_their_leading_dimensions(void **state) {
   (void)state;
   icn_problem p = matmul(5, 20, 7);
@@ -290,7 +269,6 @@ int main(void) {
       cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
       cmocka_unit_test(tiles_waste_little),
       cmocka_unit_test(packing_is_what_the_kernels_read),
-      cmocka_unit_test(rows_of_taps_are_merged_where_the_image_has_no_border),
       cmocka_unit_test(products_collapse_their_leading_dimensions),
       cmocka_unit_test(clblast_is_asked_only_for_what_it_can),
       cmocka_unit_test(rows_for_the_device_are_cheaper),
