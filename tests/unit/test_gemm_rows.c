@@ -264,14 +264,10 @@ static void rows_for_the_device_are_cheaper(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(convolutions_are_declined_with_a_reason),
-      cmocka_unit_test(sizes_beyond_31_bits_are_declined),
-      cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
-      cmocka_unit_test(tiles_waste_little),
-      cmocka_unit_test(packing_is_what_the_kernels_read),
-      cmocka_unit_test(products_collapse_their_leading_dimensions),
-      cmocka_unit_test(clblast_is_asked_only_for_what_it_can),
-      cmocka_unit_test(rows_for_the_device_are_cheaper),
+      cmocka_unit_test(convolutions_are_declined_with_a_reason), cmocka_unit_test(sizes_beyond_31_bits_are_declined),
+      cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),  cmocka_unit_test(tiles_waste_little),
+      cmocka_unit_test(packing_is_what_the_kernels_read),        cmocka_unit_test(products_collapse_their_leading_dimensions),
+      cmocka_unit_test(clblast_is_asked_only_for_what_it_can),   cmocka_unit_test(rows_for_the_device_are_cheaper),
   };
   return cmocka_run_group_tests_name("gemm_rows", tests, NULL, NULL);
 }
