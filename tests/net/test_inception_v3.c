@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kernel.h"
 #include "model.h"
 #include "support/icn_test.h"
 
@@ -259,6 +260,37 @@ static void a_batch_equals_single_runs_bit_for_bit_on_the_same_rows(void **state
   icn_executor_destroy(batch);
 }
 
+/* The whole network on the rows written for GPUs, on whatever devices there are. */
+static void rows_for_gpus_are_right(void **state) {
+  const fixture *f = *state;
+  if (skipped(f)) skip();
+  char forced[4096] = "";
+  for (size_t i = 0; i < icn_row_count(); i++) {
+    const icn_row *row = icn_row_at(i);
+    if (row->target != ICN_TARGET_GPU) continue;
+    snprintf(forced + strlen(forced), sizeof forced - strlen(forced), "%s%s", forced[0] == '\0' ? "" : ",", row->name);
+  }
+  for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
+    icn_executor_options options;
+    icn_executor *executor = NULL;
+    icn_error error;
+    float probabilities[CLASSES];
+    icn_executor_options_init(&options);
+    options.device = icn_context_device(f->context, d);
+    options.forced_rows = forced;
+    if (icn_executor_create(f->model, &options, &executor, &error) != ICN_OK) fail_msg("%s", error.message);
+    size_t layers = 0;
+    for (size_t i = 0; i < icn_executor_layer_count(executor); i++) layers += icn_list_has(forced, icn_executor_layer(executor, i).row);
+    run(executor, f->images + (size_t)PARROT * IMAGE, probabilities);
+    const double difference = largest_difference(probabilities, f->probabilities + (size_t)PARROT * CLASSES, CLASSES);
+    announce(f, d);
+    print_message("  %zu of %zu layers on rows for GPUs: %.2g\n", layers, icn_executor_layer_count(executor), difference);
+    assert_true(layers * 10 > icn_executor_layer_count(executor) * 9);
+    assert_true(difference <= 2e-6);
+    icn_executor_destroy(executor);
+  }
+}
+
 static void classify_finds_the_best_class(void **state) {
   const fixture *f = *state;
   if (skipped(f)) skip();
@@ -295,6 +327,7 @@ int main(void) {
       cmocka_unit_test(keeping_values_changes_no_bit),
       cmocka_unit_test(a_batch_equals_single_runs),
       cmocka_unit_test(a_batch_equals_single_runs_bit_for_bit_on_the_same_rows),
+      cmocka_unit_test(rows_for_gpus_are_right),
       cmocka_unit_test(classify_finds_the_best_class),
   };
   return cmocka_run_group_tests_name("inception_v3", tests, set_up, tear_down);
