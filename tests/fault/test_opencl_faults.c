@@ -256,6 +256,33 @@ static void dividing_may_fail(void **state) {
   }
 }
 
+/* Drivers that list nothing: a context without devices and a sentence why. */
+static void nothing_to_list_is_a_sentence(void **state) {
+  fixture *f = *state;
+  if (f->control == NULL) skip();
+  static const struct {
+    const char *function;
+    int code;
+    const char *words;
+  } CASES[] = {{"clGetPlatformIDs", -1001, "CL_PLATFORM_NOT_FOUND_KHR"},
+               {"clGetDeviceIDs", CL_DEVICE_NOT_FOUND, "no usable device"},
+               {"clGetDeviceInfo", CL_INVALID_VALUE, "no usable device"}};
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    icn_context_options options;
+    icn_context *context = NULL;
+    icn_error error;
+    icn_context_options_init(&options);
+    options.opencl_library = f->library;
+    *f->control = (fault_control){.function = CASES[i].function, .at = 0, .code = CASES[i].code};
+    assert_int_equal(icn_context_create(&options, &context, &error), ICN_OK);
+    f->control->function = NULL;
+    assert_int_equal(icn_context_device_count(context), 0);
+    const char *problem = icn_context_opencl_problem(context);
+    if (strstr(problem, CASES[i].words) == NULL) fail_msg("%s: '%s'", CASES[i].function, problem);
+    icn_context_destroy(context);
+  }
+}
+
 /* Compiled kernels that allow smaller work-groups than the device: rows for GPUs, which want large ones, give way to others. */
 static void rows_above_the_limits_give_way(void **state) {
   fixture *f = *state;
@@ -341,6 +368,7 @@ int main(void) {
       cmocka_unit_test(every_call_may_fail),
       cmocka_unit_test(compiling_may_fail),
       cmocka_unit_test(dividing_may_fail),
+      cmocka_unit_test(nothing_to_list_is_a_sentence),
       cmocka_unit_test(rows_above_the_limits_give_way),
       cmocka_unit_test(platforms_without_devices_are_named),
       cmocka_unit_test(every_allocation_may_fail_on_the_reference),
