@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/kernel/oclgrind.sh BUILD [NAME...]: the small kernel cases under oclgrind (out of bounds, data races, uninitialised values, misuse of
-# the API). Fails when a test fails or oclgrind has anything to say. NAME: families, e.g. "pool"; default: all that were built.
+# the API). Fails when a test fails or oclgrind has anything to say. NAME: families, e.g. "pool"; default: all that were built, as many at
+# once as there are cores.
 set -u
 build=${1:?usage: oclgrind.sh BUILD [NAME...]}
 shift
@@ -9,6 +10,12 @@ icd=${ICN_OCLGRIND_ICD:-/usr/lib/oclgrind/liboclgrind-rt-icd.so}
 if [ $# -eq 0 ]; then
   for test in "$build"/tests/test_kernel_*; do set -- "$@" "${test##*/test_kernel_}"; done
 fi
+if [ $# -gt 1 ]; then
+  printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 "$0" "$build"
+  exit
+fi
+
+name=$1
 log=$(mktemp)
 out=$(mktemp)
 trap 'rm -f "$log" "$out"' EXIT
@@ -18,19 +25,13 @@ export OCL_ICD_VENDORS=$icd OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 OCLGR
 export OCLGRIND_BUILD_OPTIONS=-cl-opt-disable
 export ICN_TEST_CASES=once ICN_TEST_DEVICES=Oclgrind CLINCEPTION_CACHE_DIR=none
 
-failed=0
-for name in "$@"; do
-  : >"$log"
-  start=$SECONDS
-  "$build/tests/test_kernel_$name" >"$out" 2>&1
-  code=$?
-  if [ $code -ne 0 ] || [ -s "$log" ] || ! grep -q "cases of .* on 1 devices, 0 failures" "$out"; then
-    failed=$((failed + 1))
-    echo "oclgrind: $name FAILED (exit $code)"
-    head -60 "$log"
-    grep -v ' ran [0-9]' "$out" | head -40
-  else
-    echo "oclgrind: $name is clean ($((SECONDS - start)) s)"
-  fi
-done
-[ $failed -eq 0 ]
+"$build/tests/test_kernel_$name" >"$out" 2>&1
+code=$?
+if [ $code -eq 0 ] && [ ! -s "$log" ] && grep -q "cases of .* on 1 devices, 0 failures" "$out"; then
+  echo "oclgrind: $name is clean ($SECONDS s)"
+  exit 0
+fi
+echo "oclgrind: $name FAILED (exit $code)"
+head -60 "$log"
+grep -v ' ran [0-9]' "$out" | head -40
+exit 1

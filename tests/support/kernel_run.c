@@ -91,12 +91,13 @@ static bool prepare_packed(run *r) {
     constants[i] = &values[i];
   }
   operand *o = &r->operands[ICN_OPERAND_PACKED];
-  float *aligned = icn_allocate(&(icn_allocator){.user = NULL, .allocate = icn_allocator_default().allocate}, (size_t)bytes);
+  const icn_allocator allocator = icn_allocator_default(); /* pack() may count on alignment */
+  float *aligned = icn_allocate(&allocator, (size_t)bytes);
   if (aligned == NULL) return failed(r, "out of memory");
   memcpy(aligned, o->before + GUARD, (size_t)bytes);
   r->row->pack(r->problem, &r->config, constants, aligned);
   memcpy(o->before + GUARD, aligned, (size_t)bytes);
-  icn_allocator_default().release(NULL, aligned);
+  icn_release(&allocator, aligned);
   return true;
 }
 
