@@ -7,7 +7,7 @@
 
 typedef struct fault_control {
   const char *function;        /* which one fails; NULL: none */
-  long at;                     /* its at-th call, from 1 on; 0: every call */
+  long at;                     /* its at-th call, from 1 on; -1: every call */
   int code;                    /* with this code */
   long calls;                  /* of that function so far */
   long alive;                  /* objects created or retained and not released */
