@@ -101,6 +101,9 @@ icn_status icn_runtime_finish(icn_runtime *runtime, icn_error *error) {
   const icn_cl *cl = runtime->cl;
   ICN_CL(cl->clFinish(runtime->queue));
 done:
+  /* Reads into the caller's memory may still be on their way when a wait fails: whoever gives that memory back must not find them writing
+   * to it. */
+  if (status != ICN_OK) (void)cl->clFinish(runtime->queue);
   return status;
 }
 
