@@ -40,9 +40,14 @@ typedef struct name_set {
   void (*list)(char *text, size_t bytes);
 } name_set;
 
+/* Whole names only; "..." stands for those that do not fit. */
 static void append_name(char *text, size_t bytes, const char *name) {
-  size_t length = strlen(text);
-  snprintf(text + length, bytes - length, "%s%s", length == 0 ? "" : ", ", name);
+  static const char MORE[] = ", ...";
+  const size_t length = strlen(text);
+  const bool full = length >= sizeof MORE - 1 && strcmp(text + length - (sizeof MORE - 1), MORE) == 0;
+  if (full) return;
+  const bool fits = length + 2 + strlen(name) + sizeof MORE <= bytes;
+  snprintf(text + length, bytes - length, "%s%s", length == 0 ? "" : fits ? ", " : "", fits ? name : MORE);
 }
 
 static bool row_known(const char *name) { return icn_row_find(name) != NULL; }
