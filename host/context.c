@@ -35,20 +35,15 @@ void icn_text_destroy(const icn_context *context, char *text) {
 
 /* ------------------------------------------------------------------ create */
 
-void icn_context_options_init(icn_context_options *options) {
-  if (options == NULL) return;
-  memset(options, 0, sizeof *options);
-  options->struct_bytes = sizeof *options;
-}
+void icn_context_options_init_sized(icn_context_options *options, size_t struct_bytes) { icn_struct_init(options, struct_bytes); }
 
 /* The caller's options, whatever the size of the struct that it was compiled with. */
 static icn_status read_options(const icn_context_options *given, icn_context_options *options, icn_error *error) {
   icn_status status = ICN_OK;
   icn_context_options_init(options);
   if (given == NULL) return ICN_OK;
-  ICN_REQUIRE(given->struct_bytes >= sizeof given->struct_bytes, ICN_ARGUMENT,
-              "the context options were not initialised (icn_context_options_init)");
-  memcpy(options, given, given->struct_bytes < sizeof *options ? given->struct_bytes : sizeof *options);
+  ICN_REQUIRE(icn_struct_read(options, sizeof *options, given), ICN_ARGUMENT,
+              "the context options were not initialised (icn_context_options_init), or have fields that this library does not know");
   ICN_REQUIRE(options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL), ICN_ARGUMENT,
               "the allocator needs both functions, allocate and release");
 done:

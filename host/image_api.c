@@ -33,22 +33,30 @@ icn_status icn_image_load_memory(const icn_context *context, const void *data, s
   return icn_image_decode(&context->allocator, data, bytes, "(in memory)", image, error);
 }
 
-icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error) {
+icn_status icn_preprocess_init_sized(icn_preprocess *preprocess, size_t struct_bytes, const char *name, icn_error *error) {
+  icn_preprocess recipe;
   icn_error_clear(error);
-  if (preprocess == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_preprocess_init was given no icn_preprocess to fill");
-  return icn_preprocess_recipe(preprocess, name, error);
+  if (preprocess == NULL || struct_bytes < sizeof struct_bytes) {
+    return icn_error_set(error, ICN_ARGUMENT, "icn_preprocess_init was given no icn_preprocess to fill");
+  }
+  icn_status status = icn_preprocess_recipe(&recipe, name, error);
+  if (status != ICN_OK) return status;
+  icn_struct_init(preprocess, struct_bytes);
+  recipe.struct_bytes = struct_bytes;
+  memcpy(preprocess, &recipe, struct_bytes < sizeof recipe ? struct_bytes : sizeof recipe);
+  return ICN_OK;
 }
 
 icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
                                icn_error *error) {
-  icn_preprocess unit;
+  icn_preprocess recipe;
   icn_error_clear(error);
   if (image == NULL || tensor == NULL)
     return icn_error_set(error, ICN_ARGUMENT, "icn_image_to_tensor needs an image and a tensor, and one of them is NULL");
-  if (preprocess == NULL) {
-    icn_status status = icn_preprocess_recipe(&unit, NULL, error);
-    if (status != ICN_OK) return status;
-    preprocess = &unit;
-  }
-  return icn_preprocess_apply(preprocess, image, width, height, tensor, error);
+  icn_status status = icn_preprocess_recipe(&recipe, NULL, error);
+  if (status != ICN_OK) return status;
+  if (preprocess != NULL && !icn_struct_read(&recipe, sizeof recipe, preprocess))
+    return icn_error_set(error, ICN_ARGUMENT,
+                         "icn_preprocess was not filled by icn_preprocess_init, or has fields that this library does not know");
+  return icn_preprocess_apply(&recipe, image, width, height, tensor, error);
 }

@@ -8,19 +8,14 @@
 #include "program.h"
 #include "source_text.h"
 
-void icn_plan_options_init(icn_plan_options *options) {
-  if (options == NULL) return;
-  memset(options, 0, sizeof *options);
-  options->struct_bytes = sizeof *options;
-}
+void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes) { icn_struct_init(options, struct_bytes); }
 
 static icn_status read_options(const icn_plan_options *given, icn_plan_options *options, icn_error *error) {
   icn_status status = ICN_OK;
   icn_plan_options_init(options);
   if (given == NULL) return ICN_OK;
-  ICN_REQUIRE(given->struct_bytes >= sizeof given->struct_bytes, ICN_ARGUMENT,
-              "the plan options were not initialised (icn_plan_options_init)");
-  memcpy(options, given, given->struct_bytes < sizeof *options ? given->struct_bytes : sizeof *options);
+  ICN_REQUIRE(icn_struct_read(options, sizeof *options, given), ICN_ARGUMENT,
+              "the plan options were not initialised (icn_plan_options_init), or have fields that this library does not know");
   ICN_REQUIRE(options->batch >= 0, ICN_ARGUMENT, "the batch is %lld, expected 1 or more (or 0 for 1)", (long long)options->batch);
   ICN_REQUIRE(options->shape_count == 0 || options->shapes != NULL, ICN_ARGUMENT, "%zu input shapes are announced, but shapes is NULL",
               options->shape_count);

@@ -78,6 +78,28 @@ void icn_release(const icn_allocator *allocator, void *memory) {
   if (memory != NULL) allocator->release(allocator->user, memory);
 }
 
+/* -------------------------------------------------------- structs that grow */
+
+enum { LONGEST_STRUCT = 4096 }; /* longer than any of ours will be: struct_bytes was never set */
+
+void icn_struct_init(void *given, size_t struct_bytes) {
+  if (given == NULL || struct_bytes < sizeof struct_bytes) return;
+  memset(given, 0, struct_bytes);
+  memcpy(given, &struct_bytes, sizeof struct_bytes);
+}
+
+bool icn_struct_read(void *ours, size_t bytes, const void *given) {
+  size_t given_bytes;
+  memcpy(&given_bytes, given, sizeof given_bytes);
+  if (given_bytes < sizeof given_bytes || given_bytes > LONGEST_STRUCT) return false;
+  for (size_t i = bytes; i < given_bytes; i++) {
+    if (((const unsigned char *)given)[i] != 0) return false;
+  }
+  memcpy(ours, given, given_bytes < bytes ? given_bytes : bytes);
+  memcpy(ours, &bytes, sizeof bytes);
+  return true;
+}
+
 /* ------------------------------------------------------------------- arena */
 
 struct icn_arena_block {

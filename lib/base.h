@@ -40,6 +40,13 @@ void icn_error_clear(icn_error *error);
 /* ICN_NO_MEMORY with the size that was asked for. */
 icn_status icn_error_memory(icn_error *error, size_t bytes, const char *what);
 
+/* Public structs that may grow begin with `size_t struct_bytes`, the size that the caller was compiled with. Zeroes that many bytes and
+ * sets it; nothing for NULL. */
+void icn_struct_init(void *given, size_t struct_bytes);
+/* Overwrites ours[0..bytes), which holds the defaults, with what the caller's struct has of it. False when that was not initialised, or has
+ * fields set that are behind the end of ours. */
+bool icn_struct_read(void *ours, size_t bytes, const void *given);
+
 /* ------------------------------------------------------------- host memory */
 
 /* The C library's allocator, 64-byte aligned. */

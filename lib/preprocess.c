@@ -35,8 +35,6 @@ icn_status icn_preprocess_recipe(icn_preprocess *preprocess, const char *name, i
 
 static icn_status check(const icn_preprocess *p, int width, int height, icn_error *error) {
   icn_status status = ICN_OK;
-  ICN_REQUIRE(p->struct_bytes == sizeof *p, ICN_ARGUMENT,
-              "icn_preprocess is not filled by icn_preprocess_init: struct_bytes is %zu, not %zu", p->struct_bytes, sizeof *p);
   ICN_REQUIRE(width > 0 && height > 0 && width <= 32768 && height <= 32768, ICN_ARGUMENT,
               "a picture cannot be made %dx%d pixels large; 1 to 32768 a side is allowed", width, height);
   ICN_REQUIRE(p->resize >= ICN_RESIZE_BICUBIC && p->resize <= ICN_RESIZE_NEAREST, ICN_ARGUMENT, "there is no resize number %d",

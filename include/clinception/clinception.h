@@ -58,8 +58,10 @@ extern "C" {
 #endif
 
 /* Version rule. Source (API): within one MAJOR, what compiled keeps compiling. Binary (ABI): within one MAJOR (while
- * MAJOR is 0: within one MINOR), what linked keeps running: structs that the caller fills begin with struct_bytes and
- * only grow at their end, enumerators keep their numbers, functions are only added. The soname carries that number. */
+ * MAJOR is 0: within one MINOR), what linked keeps running: structs that begin with struct_bytes only grow at their
+ * end, all others stay as they are, enumerators keep their numbers, functions are only added. The soname carries that
+ * number. Structs with struct_bytes are filled by their init function, which tells the library how long the program's
+ * struct is: the *_init_sized functions exist for that (and for other languages). */
 #define ICN_VERSION_MAJOR 0
 #define ICN_VERSION_MINOR 1
 #define ICN_VERSION_PATCH 0
@@ -130,7 +132,8 @@ typedef struct icn_run icn_run;
 typedef struct icn_image icn_image;
 
 /* Fills `options` with the defaults. */
-ICN_API void icn_context_options_init(icn_context_options *options);
+ICN_API void icn_context_options_init_sized(icn_context_options *options, size_t struct_bytes);
+static inline void icn_context_options_init(icn_context_options *options) { icn_context_options_init_sized(options, sizeof *options); }
 
 /* Opens OpenCL (if there is any) and lists its devices. `options` may be NULL. *context is NEW.
  * A machine without OpenCL still gives a context: it has the reference device only, and icn_context_opencl_problem says why.
@@ -228,7 +231,8 @@ typedef struct icn_executor_options {
   int profile;                 /* not 0: each step is timed by the device (icn_executor_layer) */
 } icn_executor_options;
 
-ICN_API void icn_executor_options_init(icn_executor_options *options);
+ICN_API void icn_executor_options_init_sized(icn_executor_options *options, size_t struct_bytes);
+static inline void icn_executor_options_init(icn_executor_options *options) { icn_executor_options_init_sized(options, sizeof *options); }
 
 /* Plans the model for one device and one set of shapes, builds its programs and packs its weights. *executor is NEW; it refers to the
  * model. Executors of one model and device share packed weights. Fails: ICN_UNSUPPORTED, ICN_ARGUMENT (shapes, options), ICN_NO_DEVICE,
@@ -286,7 +290,7 @@ ICN_API icn_status icn_device_measure(const icn_context *context, const icn_devi
 /* -------------------------------------------------------------------- plan */
 
 typedef struct icn_plan_options {
-  size_t struct_bytes;
+  size_t struct_bytes;      /* set by icn_plan_options_init */
   const icn_device *device; /* or NULL when device_text is given */
   const char *device_text;  /* a recorded device's description (icn_device_record) */
   int64_t batch;
@@ -295,7 +299,8 @@ typedef struct icn_plan_options {
   const char *disabled_passes, *forced_rows;
   int why; /* not 0: each layer with the reason why each other row declined or lost */
 } icn_plan_options;
-ICN_API void icn_plan_options_init(icn_plan_options *options);
+ICN_API void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes);
+static inline void icn_plan_options_init(icn_plan_options *options) { icn_plan_options_init_sized(options, sizeof *options); }
 /* The plan as text: one line a layer and a summary. Needs no OpenCL. The text is NEW (icn_text_destroy). */
 ICN_API icn_status icn_model_plan(icn_model *model, const icn_plan_options *options, char **text, icn_error *error);
 /* Calls `program` once for each distinct program of the plan with its file name, build options and complete source. */
@@ -310,8 +315,8 @@ typedef enum icn_resize { ICN_RESIZE_BICUBIC = 0, ICN_RESIZE_BILINEAR = 1, ICN_R
 /* How a picture becomes an input tensor: central part, resize (antialiased, two passes, each rounded to 8 bits, as Pillow does), centre
  * crop, then value = (pixel * scale - mean[c]) / std[c] with c in the model's channel order. */
 typedef struct icn_preprocess {
-  size_t struct_bytes;
-  const char *name; /* of the recipe, for messages */
+  size_t struct_bytes; /* set by icn_preprocess_init */
+  const char *name;    /* of the recipe, for messages */
   icn_resize resize;
   int resize_shorter; /* 0: resize both sides to the model's size; else shorter side to this many pixels, then centre crop to the model's
                          size; -1: shorter side to 8/7 of the model's (256 for 224, 342 for 299), then centre crop */
@@ -321,7 +326,10 @@ typedef struct icn_preprocess {
   float central; /* the part of each side of the picture that is used at all, from its middle: 1 is the whole picture */
 } icn_preprocess;
 /* Fills `preprocess` with the recipe `name` ("unit" and NULL: RGB/255; "torchvision", "tf-slim", "keras", "caffe"). Fails: ICN_ARGUMENT. */
-ICN_API icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error);
+ICN_API icn_status icn_preprocess_init_sized(icn_preprocess *preprocess, size_t struct_bytes, const char *name, icn_error *error);
+static inline icn_status icn_preprocess_init(icn_preprocess *preprocess, const char *name, icn_error *error) {
+  return icn_preprocess_init_sized(preprocess, sizeof *preprocess, name, error);
+}
 
 /* Decodes JPEG, PNG, BMP, GIF, TGA, PNM to 8-bit RGB; EXIF orientation is honoured, alpha ignored. *image is NEW.
  * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_UNSUPPORTED (a rare variant, or more than 2^28 pixels), ICN_NO_MEMORY. */

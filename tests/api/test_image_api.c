@@ -126,11 +126,26 @@ static void every_failed_allocation_is_reported(void **state) {
   free(data);
 }
 
+/* A program that was compiled when icn_preprocess ended with the name of the recipe: nothing behind it is written or read. */
+static void a_shorter_preprocess_is_respected(void **state) {
+  (void)state;
+  enum { SHORT = offsetof(icn_preprocess, resize) };
+  icn_preprocess preprocess;
+  icn_error error;
+  memset(&preprocess, 0x5A, sizeof preprocess);
+  assert_int_equal(icn_preprocess_init_sized(&preprocess, SHORT, "torchvision", &error), ICN_OK);
+  assert_int_equal(preprocess.struct_bytes, SHORT);
+  assert_string_equal(preprocess.name, "torchvision");
+  for (size_t i = SHORT; i < sizeof preprocess; i++) assert_int_equal(((const unsigned char *)&preprocess)[i], 0x5A);
+  assert_int_equal(icn_preprocess_init_sized(&preprocess, 1, NULL, &error), ICN_ARGUMENT);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(files_and_memory_give_the_same_picture),
       cmocka_unit_test(misuse_is_refused),
       cmocka_unit_test(every_failed_allocation_is_reported),
+      cmocka_unit_test(a_shorter_preprocess_is_respected),
   };
   return cmocka_run_group_tests_name("image_api", tests, NULL, NULL);
 }

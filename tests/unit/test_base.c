@@ -51,12 +51,51 @@ static void device_views_are_nhwc(void **state) {
   assert_false(icn_view_is_nhwc(&dense));
 }
 
+typedef struct grown { /* a public struct of today; yesterday's ended before `added` */
+  size_t struct_bytes;
+  int first, added;
+} grown;
+
+enum { YESTERDAY = offsetof(grown, added) };
+
+static void structs_grow_without_breaking_old_callers(void **state) {
+  (void)state;
+  grown given = {99, 98, 97}, ours = {0, 1, 2};
+  icn_struct_init(&given, YESTERDAY);
+  assert_int_equal(given.struct_bytes, YESTERDAY);
+  assert_int_equal(given.first, 0);
+  assert_int_equal(given.added, 97); /* not the caller's struct any more */
+  given.first = 5;
+  assert_true(icn_struct_read(&ours, sizeof ours, &given));
+  assert_int_equal(ours.first, 5);
+  assert_int_equal(ours.added, 2); /* the default */
+  assert_int_equal(ours.struct_bytes, sizeof ours);
+}
+
+static void structs_of_newer_callers_are_read_as_far_as_known(void **state) {
+  (void)state;
+  grown given;
+  unsigned char ours[YESTERDAY];
+  icn_struct_init(&given, sizeof given);
+  given.first = 6;
+  assert_true(icn_struct_read(ours, sizeof ours, &given));
+  assert_memory_equal(ours + offsetof(grown, first), &given.first, sizeof given.first);
+  given.added = 1; /* a wish that this library would not fulfil */
+  assert_false(icn_struct_read(ours, sizeof ours, &given));
+  given = (grown){.struct_bytes = 0};
+  assert_false(icn_struct_read(ours, sizeof ours, &given));
+  given.struct_bytes = SIZE_MAX / 3; /* never initialised */
+  assert_false(icn_struct_read(ours, sizeof ours, &given));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arena_keeps_what_it_gave),
       cmocka_unit_test(lists_match_whole_names),
       cmocka_unit_test(shapes_refuse_overflow),
       cmocka_unit_test(device_views_are_nhwc),
+      cmocka_unit_test(structs_grow_without_breaking_old_callers),
+      cmocka_unit_test(structs_of_newer_callers_are_read_as_far_as_known),
   };
   return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

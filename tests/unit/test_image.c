@@ -193,7 +193,7 @@ static void bad_recipes_are_refused(void **state) {
   bad = good, bad.scale = (float)NAN;
   assert_int_equal(icn_preprocess_apply(&bad, picture, 4, 4, tensor, &error), ICN_ARGUMENT);
   bad = good, bad.struct_bytes = 3;
-  assert_int_equal(icn_preprocess_apply(&bad, picture, 4, 4, tensor, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_image_to_tensor(picture, &bad, 4, 4, tensor, &error), ICN_ARGUMENT);
   bad = good, bad.resize_shorter = 3;
   assert_int_equal(icn_preprocess_apply(&bad, picture, 4, 4, tensor, &error), ICN_ARGUMENT);
   bad = good, bad.central = 0.0F;

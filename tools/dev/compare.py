@@ -38,7 +38,7 @@ class Clinception:
         self.call("icn_context_find_device", context, device.encode(), ctypes.byref(found))
         self.call("icn_model_load", context, model.encode(), ctypes.byref(net))
         options = ExecutorOptions()
-        self.lib.icn_executor_options_init(ctypes.byref(options))
+        self.lib.icn_executor_options_init_sized(ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options)))
         options.device, options.batch = found, batch
         self.call("icn_executor_create", net, ctypes.byref(options), ctypes.byref(self.executor))
         self.input = self.shape(self.lib.icn_executor_input(self.executor, 0))
