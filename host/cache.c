@@ -29,6 +29,9 @@ icn_cache_key icn_cache_key_of(const icn_device_desc *device, const char *source
   const char *const texts[] = {icn_version(), device->platform, device->vendor, device->name, device->driver, device->version, options};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) hash_text(&state, texts[i], strlen(texts[i]));
   hash_text(&state, source, source_bytes);
+  /* One folder may serve 32-bit and 64-bit processes, and (a home on the network) CPUs of one name that show different vector units. */
+  const uint32_t numbers[] = {(uint32_t)sizeof(void *), device->vector_width};
+  (void)XXH3_128bits_update(&state, numbers, sizeof numbers);
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
   icn_cache_key key;

@@ -8,7 +8,8 @@ typedef struct icn_cache_key {
   uint8_t bytes[16];
 } icn_cache_key;
 
-/* Hash over everything that makes a binary what it is: source, options, platform, device, driver, library version. */
+/* Hash over everything that makes a binary what it is: source, options, platform, device and its vector width, driver, library version,
+ * pointer size of this process. */
 icn_cache_key icn_cache_key_of(const icn_device_desc *device, const char *source, size_t source_bytes, const char *options);
 
 /* The entry's binary (NEW, context's allocator; NULL when there is none or it is damaged). `file` is the kernel file, for the log. */

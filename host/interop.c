@@ -126,6 +126,7 @@ icn_status icn_opencl_executor_enqueue(icn_executor *executor, const cl_mem *inp
   icn_status status = ICN_OK;
   bool begun = false;
   icn_error_clear(error);
+  if (run_done != NULL) *run_done = NULL;
   if (executor == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_opencl_executor_enqueue: executor is NULL");
   ICN_TRY(check_arguments(executor, inputs, outputs, error));
   const icn_cl *cl = executor->runtime->cl;
@@ -137,6 +138,10 @@ icn_status icn_opencl_executor_enqueue(icn_executor *executor, const cl_mem *inp
   ICN_TRY(icn_runtime_flush(executor->runtime, error));
   executor->has_run = true; /* the queue is in order: whoever reads a value waits for the run */
 done:
-  if (status != ICN_OK && begun) (void)icn_runtime_finish(executor->runtime, NULL);
+  if (status != ICN_OK && begun) {
+    (void)icn_runtime_finish(executor->runtime, NULL);
+    if (run_done != NULL && *run_done != NULL) (void)executor->runtime->cl->clReleaseEvent(*run_done);
+    if (run_done != NULL) *run_done = NULL;
+  }
   return status;
 }

@@ -13,6 +13,7 @@ struct icn_program {
   char *file, *options; /* options as the row gave them */
   cl_program program;
   icn_cache_key key;
+  bool from_cache;
   bool unsaved; /* compiled here, not in the cache yet */
 };
 
@@ -92,6 +93,7 @@ static bool build_from_cache(icn_share *share, icn_program *entry, const char *o
   icn_release(&context->allocator, binary);
   if (code == CL_SUCCESS) {
     entry->program = program;
+    entry->from_cache = true;
     return true;
   }
   if (program != NULL) (void)share->cl->clReleaseProgram(program);
@@ -120,7 +122,9 @@ static icn_status build_from_source(icn_share *share, icn_program *entry, const 
   if (code != CL_SUCCESS) ICN_TRY(fail_build(share, entry, program, code, error));
   icn_log(&share->context->logger, ICN_LOG_DEBUG, "built '%s' with options '%s' in %.3f s", entry->file, entry->options,
           icn_os_seconds() - start);
+  if (entry->program != NULL) (void)share->cl->clReleaseProgram(entry->program);
   entry->program = program;
+  entry->from_cache = false;
   entry->unsaved = wants_binary(share);
   program = NULL;
 done:
@@ -128,7 +132,8 @@ done:
   return status;
 }
 
-static icn_status build(icn_share *share, icn_program *entry, icn_error *error) {
+/* `anew`: without the cache. */
+static icn_status build(icn_share *share, icn_program *entry, bool anew, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_context *context = share->context;
   char options[ICN_PROGRAM_OPTIONS_BYTES];
@@ -137,7 +142,7 @@ static icn_status build(icn_share *share, icn_program *entry, icn_error *error) 
   ICN_TRY(icn_source_text(context->kernel_dir, entry->file, &source, error));
   icn_program_options(entry->options, options);
   entry->key = icn_cache_key_of(&share->desc, source.data, source.length, options);
-  if (!build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
+  if (anew || !build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
 done:
   icn_text_fini(&source);
   return status;
@@ -187,13 +192,30 @@ static icn_status find_or_build(icn_share *share, const char *file, const char *
   entry->file = icn_text_copy(allocator, file);
   entry->options = icn_text_copy(allocator, options);
   if (entry->file == NULL || entry->options == NULL) ICN_TRY(icn_error_memory(error, strlen(options) + 1, "a program"));
-  ICN_TRY(build(share, entry, error));
+  ICN_TRY(build(share, entry, false, error));
   entry->next = share->programs;
   share->programs = entry;
   *result = entry;
   entry = NULL;
 done:
   if (entry != NULL) program_destroy(share, entry);
+  return status;
+}
+
+/* clCreateKernel. Some drivers take a binary and only now find that it is of no use: then the program is compiled. */
+static icn_status create_kernel(icn_share *share, icn_program *entry, const char *kernel, cl_kernel *result, cl_int *code,
+                                icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_context *context = share->context;
+  *result = share->cl->clCreateKernel(entry->program, kernel, code);
+  if (*code == CL_SUCCESS || !entry->from_cache) return ICN_OK;
+  icn_log(&context->logger, ICN_LOG_WARNING,
+          "program cache: the driver refused the binary of '%s' (no kernel '%s', %s); it is compiled anew", entry->file, kernel,
+          icn_cl_error_name(*code));
+  icn_cache_remove(context, &entry->key);
+  ICN_TRY(build(share, entry, true, error));
+  *result = share->cl->clCreateKernel(entry->program, kernel, code);
+done:
   return status;
 }
 
@@ -205,7 +227,7 @@ icn_status icn_program_kernel(icn_share *share, const char *file, const char *op
   *result = NULL;
   icn_mutex_lock(share->mutex);
   ICN_TRY(find_or_build(share, file, options, &entry, error));
-  *result = share->cl->clCreateKernel(entry->program, kernel, &code);
+  ICN_TRY(create_kernel(share, entry, kernel, result, &code, error));
   ICN_REQUIRE(code != CL_INVALID_KERNEL_NAME, ICN_BUILD, "%s: kernel file '%s' has no kernel '%s'", subject, file, kernel);
   ICN_CL_CODE(code, "clCreateKernel(program, name)", subject);
   if (entry->unsaved) save(share, entry);

@@ -105,12 +105,23 @@ done:
   return status;
 }
 
+/* True for a device of this context's own list. */
+static bool is_listed(const icn_context *context, const icn_device *device) {
+  for (size_t i = 0; i < context->device_count; i++) {
+    if (device == &context->devices[i]) return true;
+  }
+  return false;
+}
+
 icn_status icn_share_acquire(const icn_context *context, const icn_device *device, uint32_t cores, icn_share **result, icn_error *error) {
   icn_status status = ICN_OK;
   icn_share *share = NULL;
   *result = NULL;
   if (device->desc.kind == ICN_DEVICE_REFERENCE) {
     return icn_error_set(error, ICN_NO_DEVICE, "the reference device runs no OpenCL");
+  }
+  if (!is_listed(context, device)) {
+    return icn_error_set(error, ICN_ARGUMENT, "device '%.100s' is not from the model's own context", device->desc.name);
   }
   if (cores == device->desc.compute_units) cores = 0;
   icn_mutex_lock(context->mutex); /* held while the cl_context is made, so that two threads do not make two */

@@ -24,7 +24,8 @@ struct icn_share {
   icn_share *next;
 };
 
-/* Finds or makes the share of `device` with `cores` compute units (0: all). Fails: ICN_ARGUMENT (more cores than there are),
+/* Finds or makes the share of `device` with `cores` compute units (0: all). Fails: ICN_ARGUMENT (more cores than there are, a
+ * device of another context),
  * ICN_UNSUPPORTED (the device cannot be divided), ICN_NO_DEVICE (the reference device), ICN_DEVICE, ICN_NO_MEMORY. */
 icn_status icn_share_acquire(const icn_context *context, const icn_device *device, uint32_t cores, icn_share **share, icn_error *error);
 /* The same around a cl_context and device of the caller's own (retained here); never found by others. */

@@ -219,7 +219,7 @@ typedef struct icn_input_shape {
 
 typedef struct icn_executor_options {
   size_t struct_bytes;           /* set by icn_executor_options_init */
-  const icn_device *device;      /* NULL: as icn_context_find_device(NULL) chooses */
+  const icn_device *device;      /* of the model's context; NULL: as icn_context_find_device(NULL) chooses */
   int64_t batch;                 /* the first dimension of inputs that leave it open; 0: 1 */
   const icn_input_shape *shapes; /* shapes for inputs that leave other dimensions open */
   size_t shape_count;

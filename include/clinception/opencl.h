@@ -26,7 +26,8 @@ ICN_API icn_status icn_opencl_executor_create(icn_model *model, cl_context conte
  * be NULL. They are copied on the device (never through the host), so they may be reused as soon as the run has completed. The run begins
  * after everything that is in the queue already and after the `wait_count` events of `wait_list`; `done` (may be NULL) receives a NEW event
  * (clReleaseEvent) that completes with the run. Several runs may be in the queue at once; they run one after another. Fails: ICN_ARGUMENT
- * (NULL, a buffer of another context or too small), ICN_STATE (an icn_run is in flight), ICN_DEVICE; then nothing remains enqueued. */
+ * (NULL, a buffer of another context or too small), ICN_STATE (an icn_run is in flight), ICN_DEVICE; then nothing remains enqueued and
+ * *done is NULL. Layer times (options->profile) are those of icn_executor_run only. */
 ICN_API icn_status icn_opencl_executor_enqueue(icn_executor *executor, const cl_mem *inputs, const cl_mem *outputs, cl_uint wait_count,
                                                const cl_event *wait_list, cl_event *done, icn_error *error);
 

@@ -253,6 +253,40 @@ static void damage_falls_back_to_compiling(void **state) {
   }
 }
 
+/* Entries whose binaries are sound, but another program's. */
+static struct {
+  uint8_t *first;
+  size_t bytes;
+} swapped;
+
+static void give_everyone_the_first_binary(const char *path) {
+  size_t bytes;
+  uint8_t *data = read_entry(path, &bytes);
+  if (swapped.first == NULL) {
+    swapped.first = data;
+    swapped.bytes = bytes;
+    return;
+  }
+  memcpy(swapped.first + 8, data + 8, 16); /* the key */
+  write_entry(path, swapped.first, swapped.bytes);
+  free(data);
+}
+
+static void a_binary_without_the_kernel_falls_back_to_compiling(void **state) {
+  fixture *f = *state;
+  bool opencl = false;
+  const size_t programs = classify(f, "none", &opencl);
+  if (!opencl || programs < 2) skip();
+  (void)each_entry(f, remove_entry);
+  (void)classify(f, f->folder, &opencl);
+  swapped.first = NULL;
+  assert_int_equal(each_entry(f, give_everyone_the_first_binary), programs);
+  free(swapped.first);
+  assert_int_equal(classify(f, f->folder, &opencl), programs - 1);
+  assert_true(count_in_log(f, "refused") >= programs - 1);
+  assert_int_equal(classify(f, f->folder, &opencl), 0); /* the entries were written anew */
+}
+
 static void a_folder_that_cannot_be_made_is_a_log_line(void **state) {
   fixture *f = *state;
   bool opencl = false;
@@ -296,9 +330,13 @@ static void a_full_disk_is_a_log_line(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(two_processes_share_a_cache),      cmocka_unit_test(programs_are_compiled_once),
-      cmocka_unit_test(damage_falls_back_to_compiling),   cmocka_unit_test(a_folder_that_cannot_be_made_is_a_log_line),
-      cmocka_unit_test(a_read_only_folder_is_a_log_line), cmocka_unit_test(a_full_disk_is_a_log_line),
+      cmocka_unit_test(two_processes_share_a_cache),
+      cmocka_unit_test(programs_are_compiled_once),
+      cmocka_unit_test(damage_falls_back_to_compiling),
+      cmocka_unit_test(a_binary_without_the_kernel_falls_back_to_compiling),
+      cmocka_unit_test(a_folder_that_cannot_be_made_is_a_log_line),
+      cmocka_unit_test(a_read_only_folder_is_a_log_line),
+      cmocka_unit_test(a_full_disk_is_a_log_line),
   };
   return cmocka_run_group_tests_name("cache", tests, set_up, tear_down);
 }

@@ -422,6 +422,20 @@ static void expect_refusal(const fixture *f, const icn_executor_options *options
   if (status != want || strstr(error.message, words) == NULL) fail_msg("%s: '%s'", icn_status_name(status), error.message);
 }
 
+static void a_device_of_another_context_is_refused(void **state) {
+  const fixture *f = *state;
+  if (icn_context_device_count(f->context) == 0) skip();
+  icn_context *other = api_context();
+  const icn_input_shape shape = square(1, SIZE);
+  icn_executor_options options;
+  icn_executor_options_init(&options);
+  options.device = icn_context_device(other, 0);
+  options.shapes = &shape;
+  options.shape_count = 1;
+  expect_refusal(f, &options, ICN_ARGUMENT, "context");
+  icn_context_destroy(other);
+}
+
 static void options_are_checked(void **state) {
   const fixture *f = *state;
   icn_input_shape shape = square(1, SIZE);
@@ -542,14 +556,23 @@ static void plans_and_sources_are_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_model_describes_itself),       cmocka_unit_test(devices_agree_with_the_reference),
-      cmocka_unit_test(a_batch_equals_single_runs),       cmocka_unit_test(cores_do_not_change_results),
-      cmocka_unit_test(unwanted_outputs_are_left_out),    cmocka_unit_test(nan_and_infinity_crash_nothing),
-      cmocka_unit_test(shapes_and_batches_share_weights), cmocka_unit_test(threads_have_their_own_executors),
-      cmocka_unit_test(threads_have_their_own_contexts),  cmocka_unit_test(one_run_at_a_time),
-      cmocka_unit_test(values_are_read_by_name),          cmocka_unit_test(values_are_not_kept_unasked),
-      cmocka_unit_test(layers_are_described_and_timed),   cmocka_unit_test(options_are_checked),
-      cmocka_unit_test(null_is_refused_everywhere),       cmocka_unit_test(broken_models_leave_a_sentence),
+      cmocka_unit_test(the_model_describes_itself),
+      cmocka_unit_test(devices_agree_with_the_reference),
+      cmocka_unit_test(a_batch_equals_single_runs),
+      cmocka_unit_test(cores_do_not_change_results),
+      cmocka_unit_test(unwanted_outputs_are_left_out),
+      cmocka_unit_test(nan_and_infinity_crash_nothing),
+      cmocka_unit_test(shapes_and_batches_share_weights),
+      cmocka_unit_test(threads_have_their_own_executors),
+      cmocka_unit_test(threads_have_their_own_contexts),
+      cmocka_unit_test(one_run_at_a_time),
+      cmocka_unit_test(values_are_read_by_name),
+      cmocka_unit_test(values_are_not_kept_unasked),
+      cmocka_unit_test(layers_are_described_and_timed),
+      cmocka_unit_test(options_are_checked),
+      cmocka_unit_test(a_device_of_another_context_is_refused),
+      cmocka_unit_test(null_is_refused_everywhere),
+      cmocka_unit_test(broken_models_leave_a_sentence),
       cmocka_unit_test(plans_and_sources_are_text),
   };
   return cmocka_run_group_tests_name("executor", tests, set_up, tear_down);
