@@ -41,7 +41,7 @@ __kernel void affine_any(__global const STORE *restrict x, int x_offset, __globa
  * are `rank`, `dim` and strides over `outer` rows. Item (i, j) computes elements [i * chunk, (i + 1) * chunk) of rows [j * rows, (j + 1) *
  * rows) with vectors of VW. Global: (run / chunk, outer / rows) rounded up; local: any. Checked by icn_*_run_applies. */
 
-inline MATHV load_step(__global const STORE *p, int i, int step, int n) {
+static inline MATHV load_step(__global const STORE *p, int i, int step, int n) {
   return step == 0 ? (MATHV)(*p) : icn_load_most(p + i, n, 0.0f);
 }
 

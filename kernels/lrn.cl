@@ -6,7 +6,7 @@
 #define NO_STRIDE (int8)(0)
 
 /* power > 0 where the definition makes sense; pow keeps its NaN and infinity rules otherwise */
-inline MATHV lrn_value(MATHV x, MATHV sum, float scale, float beta, float bias) {
+static inline MATHV lrn_value(MATHV x, MATHV sum, float scale, float beta, float bias) {
   return x / pow(V(bias) + V(scale) * sum, V(beta));
 }
 

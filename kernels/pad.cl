@@ -3,7 +3,7 @@
 #include "vector.clh"
 
 /* Where position i of an axis of n elements is read; -1: outside (constant mode). Any distance outside is folded back. */
-inline int pad_source(int i, int n, int mode) {
+static inline int pad_source(int i, int n, int mode) {
   if (i >= 0 && i < n) return i;
   if (mode == 0) return -1;
   if (mode == 2 || n == 1) return i < 0 ? 0 : n - 1;

@@ -23,14 +23,14 @@
 #define Y_N ys.s2
 
 /* Taps of one axis that lie in [low, high): those k with low <= start + k * dilation < high, of 0 <= k < taps, as (first, end). */
-inline int2 taps_between(int start, int taps, int dilation, int low, int high) {
+static inline int2 taps_between(int start, int taps, int dilation, int low, int high) {
   int first = start >= low ? 0 : (low - start + dilation - 1) / dilation;
   int end = start >= high ? 0 : min(taps, (high - start + dilation - 1) / dilation);
   return (int2)(first, max(first, end));
 }
 
 /* What an average divides by. */
-inline float mean_divisor(int start_y, int start_x, int2 ky, int2 kx, int8 xs, int8 window, int8 how) {
+static inline float mean_divisor(int start_y, int start_x, int2 ky, int2 kx, int8 xs, int8 window, int8 how) {
   if (how.s1 == 0) return (float)((ky.y - ky.x) * (kx.y - kx.x));
   int2 padded_y = taps_between(start_y, window.s0, window.s4, -window.s6, X_H + how.s2);
   int2 padded_x = taps_between(start_x, window.s1, window.s5, -window.s7, X_W + how.s3);
@@ -38,14 +38,14 @@ inline float mean_divisor(int start_y, int start_x, int2 ky, int2 kx, int8 xs, i
 }
 
 /* What one element adds to a sum. */
-inline MATHV pool_term(MATHV x, int function, float p) {
+static inline MATHV pool_term(MATHV x, int function, float p) {
   if (function == ICN_FN_L1) return fabs(x);
   if (function == ICN_FN_L2) return x * x;
   if (function == ICN_FN_LP) return pow(fabs(x), V(p));
   return x;
 }
 
-inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
+static inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
   if (function == ICN_FN_MEAN) return sum / V(fmax(divisor, 1.0f)); /* a window wholly in padding: 0 */
   if (function == ICN_FN_L2) return sqrt(sum);
   if (function == ICN_FN_LP) return pow(sum, V(1.0f / p));
@@ -53,7 +53,7 @@ inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
 }
 
 /* One window over n <= VW channels that start at x (row and tap steps in elements). */
-inline MATHV pool_window(__global const STORE *x, int n, int2 ky, int2 kx, int row_step, int tap_step, int function, float p,
+static inline MATHV pool_window(__global const STORE *x, int n, int2 ky, int2 kx, int row_step, int tap_step, int function, float p,
                          float divisor) {
   if (function == ICN_FN_MAX) {
     MATHV most = V(-INFINITY);
@@ -92,14 +92,14 @@ __kernel void pool_any(__global const STORE *restrict x, int x_offset, __global 
 #else
 
 /* The common windows over VW channels: no function to choose and no partial vector inside the loops. */
-inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
+static inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
   MATHV most = V(-INFINITY);
   for (int y = ky.x; y < ky.y; y++)
     for (int k = kx.x; k < kx.y; k++) most = icn_max(VLOAD(x + y * row_step + k * tap_step), most);
   return most;
 }
 
-inline MATHV window_sum(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
+static inline MATHV window_sum(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
   MATHV sum = V(0.0f);
   for (int y = ky.x; y < ky.y; y++) {
     MATHV row = V(0.0f);

@@ -13,7 +13,7 @@
 #define NO_STRIDE (int8)(0)
 #define BLOCK 64
 
-inline MATHV reduce_identity(int function) {
+static inline MATHV reduce_identity(int function) {
   switch (function) {
     case ICN_FN_MAX: return V(-INFINITY);
     case ICN_FN_MIN: return V(INFINITY);
@@ -22,7 +22,7 @@ inline MATHV reduce_identity(int function) {
   }
 }
 
-inline MATHV reduce_combine(MATHV a, MATHV b, int function) {
+static inline MATHV reduce_combine(MATHV a, MATHV b, int function) {
   switch (function) {
     case ICN_FN_MAX: return icn_max(a, b);
     case ICN_FN_MIN: return icn_min(a, b);
@@ -31,13 +31,13 @@ inline MATHV reduce_combine(MATHV a, MATHV b, int function) {
   }
 }
 
-inline MATHV reduce_term(MATHV x, int function) {
+static inline MATHV reduce_term(MATHV x, int function) {
   if (function == ICN_FN_L1) return fabs(x);
   if (function == ICN_FN_L2 || function == ICN_FN_SUM_SQUARE) return x * x;
   return x;
 }
 
-inline MATHV reduce_result(MATHV value, int function, int n) {
+static inline MATHV reduce_result(MATHV value, int function, int n) {
   if (function == ICN_FN_MEAN) return value / V((float)n);
   if (function == ICN_FN_L2) return sqrt(value);
   return value;
@@ -49,12 +49,12 @@ typedef struct reduce_state {
   int block_count, blocks_count;
 } reduce_state;
 
-inline void reduce_begin(reduce_state *state, int function) {
+static inline void reduce_begin(reduce_state *state, int function) {
   state->block = state->blocks = state->total = reduce_identity(function);
   state->block_count = state->blocks_count = 0;
 }
 
-inline void reduce_add(reduce_state *state, MATHV term, int function) {
+static inline void reduce_add(reduce_state *state, MATHV term, int function) {
   state->block = reduce_combine(state->block, term, function);
   if (++state->block_count < BLOCK) return;
   state->blocks = reduce_combine(state->blocks, state->block, function);
@@ -66,7 +66,7 @@ inline void reduce_add(reduce_state *state, MATHV term, int function) {
   state->blocks_count = 0;
 }
 
-inline MATHV reduce_end(const reduce_state *state, int function) {
+static inline MATHV reduce_end(const reduce_state *state, int function) {
   return reduce_combine(reduce_combine(state->total, state->blocks, function), state->block, function);
 }
 

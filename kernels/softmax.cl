@@ -36,7 +36,7 @@ __kernel void softmax_any(__global const STORE *restrict x, int x_offset, __glob
 
 #ifdef GROUP
 /* The tree over `part`; every item gets the result. */
-inline MATH group_combine(__local MATH *part, MATH value, int take_max) {
+static inline MATH group_combine(__local MATH *part, MATH value, int take_max) {
   const int lane = (int)get_local_id(0);
   part[lane] = value;
   for (int width = GROUP / 2; width > 0; width /= 2) {

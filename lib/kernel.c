@@ -55,6 +55,9 @@ static int64_t view_begin(const icn_view *view) {
   return first;
 }
 
+/* Ranges are rounded up to whole work-groups, tiles and vectors: positions behind the last element must fit 31 bits too. */
+enum { MOST_ELEMS = INT32_MAX - 4096 };
+
 static bool view_ok(const icn_view *view, const char *what, int number, icn_reason *why_not) {
   if (view->shape.rank < 0 || view->shape.rank > ICN_MAX_RANK)
     return icn_decline(why_not, "%s %d has rank %d, at most %d is possible", what, number, (int)view->shape.rank, ICN_MAX_RANK);
@@ -62,8 +65,8 @@ static bool view_ok(const icn_view *view, const char *what, int number, icn_reas
     if (view->shape.dim[k] > INT32_MAX || view->stride[k] > INT32_MAX || view->stride[k] < -INT32_MAX)
       return icn_decline(why_not, "dimension %d of %s %d does not fit 31 bits", k, what, number);
   int64_t elems = icn_shape_elems(&view->shape);
-  if (elems < 0 || elems > INT32_MAX) return icn_decline(why_not, "%s %d has 2^31 elements or more", what, number);
-  if (icn_view_extent(view) > INT32_MAX) return icn_decline(why_not, "%s %d reaches beyond 2^31 elements", what, number);
+  if (elems < 0 || elems > MOST_ELEMS) return icn_decline(why_not, "%s %d has 2^31 elements or more", what, number);
+  if (icn_view_extent(view) > MOST_ELEMS) return icn_decline(why_not, "%s %d reaches beyond 2^31 elements", what, number);
   if (elems > 0 && view_begin(view) < 0) return icn_decline(why_not, "%s %d reaches below its first element", what, number);
   return true;
 }

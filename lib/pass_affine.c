@@ -1,4 +1,6 @@
 /* Passes that join scales and shifts: neighbours into one, and the per-channel chains that exporters make of an input normalisation. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "pass_support.h"
@@ -15,6 +17,19 @@ static bool become_affine(icn_graph *graph, icn_node *node, int x, int scale, in
 }
 
 /* ------------------------------------------------------------ merge_affine */
+
+/* The product of two factors that a float holds is one, too. */
+static bool product_fits(double a, double c) {
+  const double least = fmin(fabs(a), fabs(c)), product = fabs(a * c);
+  return product <= FLT_MAX && (product >= FLT_MIN || least < FLT_MIN);
+}
+
+static bool pair_fits(const icn_affine *first, const icn_affine *second, int64_t count) {
+  for (int64_t k = 0; k < count; k++) {
+    if (!product_fits(icn_affine_scale(first, k), icn_affine_scale(second, k))) return false;
+  }
+  return true;
+}
 
 /* second(first(x)) = x * (a * c) + (b * c + d). */
 static bool merge_pair(icn_graph *graph, icn_node *node, const icn_affine *first, const icn_affine *second) {
@@ -42,6 +57,7 @@ icn_status icn_pass_merge_affine(icn_graph *graph, int *changed, icn_error *erro
     if (node->op == ICN_OP_NONE || !icn_affine_match(graph, node, 1, &second) || uses[second.x] != 1) continue;
     icn_node *before = icn_pass_producer(graph, second.x);
     if (!icn_affine_match(graph, before, 1, &first)) continue;
+    if (!pair_fits(&first, &second, graph->values[node->output].shape.dim[1])) continue;
     ICN_REQUIRE(merge_pair(graph, node, &first, &second), ICN_NO_MEMORY, "out of memory while \"%s\" is merged", node->name);
     before->op = ICN_OP_NONE; /* `node` was its only reader */
     (*changed)++;

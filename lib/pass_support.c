@@ -1,5 +1,6 @@
 #include "pass_support.h"
 
+#include <math.h>
 #include <string.h>
 
 int *icn_pass_uses(const icn_graph *graph) {
@@ -54,6 +55,8 @@ float *icn_pass_constant(icn_graph *graph, const icn_node *owner, const char *wh
 
 /* ------------------------------------------------------------------ affine */
 
+static const double MOST_TAME = 0x1p60;
+
 /* Broadcast to `out`, the constant varies along `axis` at most. */
 static bool varies_along(const icn_shape *constant, const icn_shape *out, int axis) {
   int shift = out->rank - constant->rank;
@@ -75,8 +78,16 @@ static bool match_binary(const icn_graph *graph, const icn_node *node, int axis,
   return true;
 }
 
-bool icn_affine_match(const icn_graph *graph, const icn_node *node, int axis, icn_affine *affine) {
-  if (node == NULL) return false;
+/* No factor or term is so large (or infinite, or NaN) that multiplying weights or another factor by it could leave the range of float where
+ * the operations one by one would not. */
+static bool is_tame(const icn_affine *affine, int64_t count) {
+  for (int64_t k = 0; k < count; k++) {
+    if (!(fabs(icn_affine_scale(affine, k)) <= MOST_TAME && fabs(icn_affine_shift(affine, k)) <= MOST_TAME)) return false;
+  }
+  return true;
+}
+
+static bool match_any(const icn_graph *graph, const icn_node *node, int axis, icn_affine *affine) {
   memset(affine, 0, sizeof *affine);
   affine->op = node->op;
   affine->function = node->params.function;
@@ -98,6 +109,11 @@ bool icn_affine_match(const icn_graph *graph, const icn_node *node, int axis, ic
     default:
       return false;
   }
+}
+
+bool icn_affine_match(const icn_graph *graph, const icn_node *node, int axis, icn_affine *affine) {
+  if (node == NULL || !match_any(graph, node, axis, affine)) return false;
+  return is_tame(affine, graph->values[node->output].shape.dim[axis]);
 }
 
 static double constant_at(const icn_value *value, int64_t k) {

@@ -33,7 +33,7 @@ typedef struct icn_affine {
   icn_value constant, shift; /* copies: adding values moves the graph's array */
 } icn_affine;
 
-/* False when `node` (may be NULL) is no such thing. */
+/* False when `node` (may be NULL) is no such thing, or its numbers are so large that folding them could overflow. */
 bool icn_affine_match(const icn_graph *graph, const icn_node *node, int axis, icn_affine *affine);
 double icn_affine_scale(const icn_affine *affine, int64_t k);
 double icn_affine_shift(const icn_affine *affine, int64_t k);

@@ -94,7 +94,7 @@ static void add_residual(kernel_case *c) { kernel_case_input(c, ICN_CONV_RESIDUA
 
 static void add_epilogues(kernel_suite *suite) {
   static const icn_epilogue EPILOGUES[] = {
-      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}, {ICN_FN_LEAKY_RELU, 0.25f, 0}};
+      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}, {ICN_FN_CLIP, 1.5f, -0.5f}, {ICN_FN_LEAKY_RELU, 0.25f, 0}};
   static const int64_t OUTPUTS[] = {5, 48};
   for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
     for (size_t k = 0; k < 2; k++)

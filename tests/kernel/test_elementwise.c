@@ -1,7 +1,7 @@
 /* UNARY (every function), BINARY (every function, broadcasting) and AFFINE. */
 #include "support/kernel_case.h"
 
-static void add_unary(kernel_suite *suite, icn_function function, int rank, const int64_t *dim, unsigned flags) {
+static kernel_case *add_unary(kernel_suite *suite, icn_function function, int rank, const int64_t *dim, unsigned flags) {
   bool positive = function == ICN_FN_LOG || function == ICN_FN_SQRT || function == ICN_FN_RSQRT;
   if (positive && (flags & KERNEL_SPECIAL) == 0) flags |= KERNEL_POSITIVE;
   kernel_case *c = kernel_suite_add(suite, ICN_OP_UNARY, flags);
@@ -14,6 +14,7 @@ static void add_unary(kernel_suite *suite, icn_function function, int rank, cons
   params->gamma = function == ICN_FN_SELU ? 1.05070102F : 0.0F;
   kernel_case_input(c, 0, rank, dim);
   kernel_case_output(c, rank, dim);
+  return c;
 }
 
 static void add_binary(kernel_suite *suite, icn_function function, int rank, const int64_t *out, int a_rank, const int64_t *a, int b_rank,
@@ -45,6 +46,7 @@ static void add_unary_cases(kernel_suite *suite) {
   add_unary(suite, ICN_FN_SIGMOID, 4, DIMS(1, 96, 35, 35), KERNEL_LARGE);
   add_unary(suite, ICN_FN_RELU, 4, DIMS(2, 288, 17, 17), KERNEL_LARGE);
   add_unary(suite, ICN_FN_CLIP, 0, NULL, 0);
+  add_unary(suite, ICN_FN_CLIP, 2, DIMS(3, 37), 0)->problem.params.alpha = 2.5F; /* above the upper bound, which has the last word */
   add_unary(suite, ICN_FN_RELU, 1, DIMS(1), 0);
   add_unary(suite, ICN_FN_TANH, 8, DIMS(2, 1, 3, 2, 1, 2, 3, 5), 0);
   add_unary(suite, ICN_FN_EXP, 1, DIMS(9001), KERNEL_LARGE | KERNEL_WIDE);

@@ -99,6 +99,8 @@ static void common_check_declines_what_no_row_can_do(void **state) {
   problem.precision = ICN_PRECISION_FP32;
   problem.in[0].offset = INT32_MAX - 14;
   assert_false(icn_row_common_ok(&problem, &why));
+  problem.in[0].offset = INT32_MAX - 64 - 14; /* inside, but not with the last work-group filled up */
+  assert_false(icn_row_common_ok(&problem, &why));
   problem.in[0].offset = 14;
   problem.in[0].stride[0] = -5;
   problem.in[0].stride[1] = -1;

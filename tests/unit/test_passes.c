@@ -505,6 +505,25 @@ static void outputs_stay(void **state) {
   icn_graph_fini(&b.graph);
 }
 
+/* Factors whose product with each other or with a weight is above the range of float, though every value is inside. */
+static void make_outsized(builder *b) {
+  int x = input(b, shape4(1, 2, 4, 4));
+  int tiny = unary(b, ICN_FN_ABS, binary(b, ICN_FN_MUL, x, scalar(b, 1e-30F)));
+  output(b, binary(b, ICN_FN_MUL, binary(b, ICN_FN_MUL, tiny, scalar(b, 1e25F)), scalar(b, 1e25F)), "twice");
+  output(b, binary(b, ICN_FN_DIV, conv(b, tiny, 3, 1, 0, 1, false), scalar(b, 1e-40F)), "divided");
+}
+
+static void outsized_factors_are_not_folded(void **state) {
+  (void)state;
+  builder plain, folded;
+  results want, got;
+  make_and_run(make_outsized, "all", &plain, &want);
+  make_and_run(make_outsized, NULL, &folded, &got);
+  assert_agree(&want, &got, 1e-5);
+  icn_graph_fini(&plain.graph);
+  icn_graph_fini(&folded.graph);
+}
+
 static void names_are_checked(void **state) {
   (void)state;
   builder b;
@@ -576,6 +595,7 @@ int main(void) {
       cmocka_unit_test(identities_vanish),
       cmocka_unit_test(joins_merge),
       cmocka_unit_test(outputs_stay),
+      cmocka_unit_test(outsized_factors_are_not_folded),
       cmocka_unit_test(names_are_checked),
       cmocka_unit_test(no_memory_is_reported),
   };
