@@ -280,8 +280,8 @@ static int value_of(icn_importer *im, const char *text) {
   }
   const icn_source_tensor *tensor = &im->source->tensors[name->index];
   if (!tensor->supported) {
-    return icn_im_fail(im, ICN_UNSUPPORTED, "the initialiser '%.100s' has the unsupported element type %d (TensorProto.DataType)", text,
-                       tensor->onnx_type);
+    return icn_im_fail(im, ICN_UNSUPPORTED, "the initialiser '%.100s' has the unsupported element type %s (%d)", text,
+                       icn_import_type_name(tensor->onnx_type), tensor->onnx_type);
   }
   const void *data = tensor->data == NULL ? "" : tensor->data; /* an empty tensor is a constant too */
   name->value = icn_graph_add_constant(im->graph, text, &tensor->shape, tensor->dtype, data);

@@ -4,10 +4,17 @@
 
 #include "import_internal.h"
 
+const char *icn_import_type_name(int64_t type) {
+  static const char *const NAMES[] = {"undefined", "float32", "uint8",   "int8",   "uint16", "int16",     "int32",      "int64",   "string",
+                                      "bool",      "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"};
+  return type >= 0 && type < (int64_t)(sizeof NAMES / sizeof NAMES[0]) ? NAMES[type] : "unknown";
+}
+
 static int from_tensor(icn_importer *im, const icn_source_tensor *tensor) {
   if (tensor == NULL) return icn_im_fail(im, ICN_FORMAT, "its value is missing");
   if (!tensor->supported) {
-    return icn_im_fail(im, ICN_UNSUPPORTED, "its value has the unsupported element type %d (TensorProto.DataType)", tensor->onnx_type);
+    return icn_im_fail(im, ICN_UNSUPPORTED, "its value has the unsupported element type %s (%d)", icn_import_type_name(tensor->onnx_type),
+                       tensor->onnx_type);
   }
   const char *base = im->node->outputs[0];
   char *name = icn_arena_format(&im->scratch, "%s/constant.%u", base, ++im->steps);
@@ -103,7 +110,9 @@ int icn_import_cast(icn_importer *im) {
   bool to_ints =
       (type >= ICN_ONNX_UINT8 && type <= ICN_ONNX_INT64) || type == ICN_ONNX_BOOL || type == ICN_ONNX_UINT32 || type == ICN_ONNX_UINT64;
   if (is_float_type(type)) return icn_im_as_float(im, x);
-  if (!to_ints) return icn_im_fail(im, ICN_UNSUPPORTED, "it casts to element type %lld (TensorProto.DataType)", (long long)type);
+  if (!to_ints)
+    return icn_im_fail(im, ICN_UNSUPPORTED, "it casts to the unsupported element type %s (%lld)", icn_import_type_name(type),
+                       (long long)type);
   if (!icn_im_is_constant(im, x)) return icn_im_fail(im, ICN_UNSUPPORTED, "it casts a value computed at run time to integers");
   return cast_to_ints(im, x, type);
 }

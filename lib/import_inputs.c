@@ -126,8 +126,8 @@ icn_status icn_im_add_inputs(icn_importer *im, const icn_input_shape *shapes, si
   for (size_t i = 0; i < source->input_count; i++) {
     const icn_source_input *input = &source->inputs[i];
     ICN_REQUIRE(input->onnx_type == ICN_ONNX_FLOAT, ICN_UNSUPPORTED,
-                "input '%.100s' has element type %d (TensorProto.DataType); only float32 (1) inputs are supported", input->name,
-                input->onnx_type);
+                "input '%.100s' has element type %s (%d); only float32 inputs are supported", input->name,
+                icn_import_type_name(input->onnx_type), input->onnx_type);
     icn_shape shape;
     ICN_TRY(resolve_shape(input, given_shape(input, shapes, shape_count), batch, &shape, error));
     int value = icn_graph_add_value(graph, input->name, &shape, ICN_F32);

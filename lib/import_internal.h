@@ -25,6 +25,8 @@ enum {
   ICN_ONNX_UINT64 = 13,
   ICN_ONNX_BFLOAT16 = 16
 };
+/* "int64" for ICN_ONNX_INT64; "unknown" for a number that the table does not have. Static. */
+const char *icn_import_type_name(int64_t type);
 
 /* Limits: elements of one value (kernels index with 32 bits), bytes of all folded constants (beside what the model's own weights have),
  * operations of one folded node. */

@@ -76,6 +76,7 @@ static int load_inputs(job *j) {
 }
 
 static bool shape_fits(const icn_tensor_info *wanted, const npy *file) {
+  if (wanted->rank < 0) return true; /* the model does not tell even that */
   if (wanted->rank != file->rank) return false;
   for (int d = 0; d < file->rank; d++)
     if (wanted->dim[d] >= 0 && wanted->dim[d] != file->dim[d]) return false;
@@ -104,7 +105,7 @@ static int take_shapes(job *j) {
   for (size_t i = 0; i < count; i++) {
     icn_tensor_info wanted = icn_model_input(j->model, i);
     if (!shape_fits(&wanted, &j->files[i])) return wrong_shape(&wanted, &j->files[i]);
-    bool open = false;
+    bool open = wanted.rank < 0;
     for (int d = 0; d < wanted.rank; d++) open = open || wanted.dim[d] < 0;
     if (!open || shape_is_given(j, wanted.name)) continue;
     icn_input_shape *shape = &j->s.shapes[j->s.shape_count];

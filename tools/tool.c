@@ -143,7 +143,7 @@ size_t tensor_elems(const icn_tensor_info *tensor) {
 
 const char *tensor_shape_text(const icn_tensor_info *tensor, char text[SHAPE_TEXT_BYTES]) {
   size_t at = 0;
-  snprintf(text, SHAPE_TEXT_BYTES, "%s", tensor->rank == 0 ? "scalar" : "");
+  snprintf(text, SHAPE_TEXT_BYTES, "%s", tensor->rank == 0 ? "scalar" : tensor->rank < 0 ? "of any rank" : "");
   for (int d = 0; d < tensor->rank && at < SHAPE_TEXT_BYTES; d++) {
     const char *separator = d > 0 ? "x" : "";
     int length = tensor->dim[d] < 0 ? snprintf(text + at, SHAPE_TEXT_BYTES - at, "%s?", separator)

@@ -272,6 +272,9 @@ static void models_run_on_npy_files(void **state) {
   assert_int_equal(mixed.rank, 4);
   assert_true(mixed.data[0] == 0.1F && mixed.data[64] > 4.05F && mixed.data[64] < 4.15F);
   npy_fini(&mixed);
+  SUCCEEDS("$T run $M/any.onnx $D/left.npy --output $D/any.npy"); /* the file tells the shape */
+  SUCCEEDS("cmp $D/left.npy $D/any.npy");
+  FAILS(2, "has no shape in the model", "$T bench $M/any.onnx");
   SUCCEEDS("$T run $M/colours.onnx --input $D/green.npy");
   assert_says("probabilities: 1x3, from ");
   SUCCEEDS("$T run $M/sums.onnx --device reference --input left=$D/left.npy --input right=$D/right.npy");
