@@ -231,7 +231,7 @@ void icn_exec_device_fini(icn_executor *executor) {
 
 /* --------------------------------------------------------------------- run */
 
-static uint64_t info_bytes(const icn_tensor_info *info) {
+uint64_t icn_exec_info_bytes(const icn_tensor_info *info) {
   uint64_t elems = 1;
   for (int k = 0; k < info->rank; k++) elems *= (uint64_t)info->dim[k];
   return elems * sizeof(float);
@@ -250,7 +250,7 @@ static icn_status enqueue_run(icn_executor *executor, const float *const *inputs
   for (size_t i = 0; i < executor->graph.input_count; i++) {
     const int buffer = executor->input_buffers[i];
     if (buffer < 0) continue; /* nothing reads it */
-    ICN_TRY(icn_buffer_write(runtime, executor->buffers[buffer], 0, info_bytes(&executor->inputs[i]), inputs[i], error));
+    ICN_TRY(icn_buffer_write(runtime, executor->buffers[buffer], 0, icn_exec_info_bytes(&executor->inputs[i]), inputs[i], error));
   }
   ICN_TRY(icn_exec_device_enqueue(executor, error));
   ICN_TRY(icn_runtime_flush(runtime, error));
@@ -276,8 +276,8 @@ static icn_status read_outputs(icn_executor *executor, icn_error *error) {
   icn_status status = ICN_OK;
   for (size_t i = 0; i < executor->graph.output_count; i++) {
     if (executor->wanted[i] == NULL) continue;
-    ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[executor->output_buffers[i]], 0, info_bytes(&executor->outputs[i]),
-                            executor->wanted[i], error));
+    ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[executor->output_buffers[i]], 0,
+                            icn_exec_info_bytes(&executor->outputs[i]), executor->wanted[i], error));
   }
 done:
   return status;

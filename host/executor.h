@@ -65,6 +65,8 @@ icn_status icn_exec_reference_read(const icn_executor *executor, const icn_exec_
 
 /* A graph value's name and shape. */
 icn_tensor_info icn_exec_value_info(const icn_graph *graph, int value);
+/* The bytes of a tensor's floats. Its shape is known. */
+uint64_t icn_exec_info_bytes(const icn_tensor_info *info);
 
 /* The options' lists hold only names that exist. Fails: ICN_ARGUMENT (the known names are listed). */
 icn_status icn_check_pass_names(const char *list, icn_error *error);

@@ -54,12 +54,6 @@ done:
 
 /* --------------------------------------------------------------------- run */
 
-static uint64_t info_bytes(const icn_tensor_info *info) {
-  uint64_t elems = 1;
-  for (int k = 0; k < info->rank; k++) elems *= (uint64_t)info->dim[k];
-  return elems * sizeof(float);
-}
-
 static icn_status check_buffer(const icn_executor *executor, cl_mem memory, const icn_tensor_info *info, const char *what,
                                icn_error *error) {
   icn_status status = ICN_OK;
@@ -70,8 +64,8 @@ static icn_status check_buffer(const icn_executor *executor, cl_mem memory, cons
   ICN_REQUIRE(context == executor->runtime->share->cl_context, ICN_ARGUMENT, "the buffer of %s '%s' belongs to another cl_context", what,
               info->name);
   ICN_CL_FOR(info->name, cl->clGetMemObjectInfo(memory, CL_MEM_SIZE, sizeof bytes, &bytes, NULL));
-  ICN_REQUIRE(bytes >= info_bytes(info), ICN_ARGUMENT, "the buffer of %s '%s' has %zu bytes, expected at least %llu", what, info->name,
-              bytes, (unsigned long long)info_bytes(info));
+  ICN_REQUIRE(bytes >= icn_exec_info_bytes(info), ICN_ARGUMENT, "the buffer of %s '%s' has %zu bytes, expected at least %llu", what,
+              info->name, bytes, (unsigned long long)icn_exec_info_bytes(info));
 done:
   return status;
 }
@@ -96,7 +90,7 @@ done:
 static icn_status enqueue_copy(const icn_executor *executor, cl_mem from, cl_mem to, const icn_tensor_info *info, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = executor->runtime->cl;
-  const size_t bytes = (size_t)info_bytes(info);
+  const size_t bytes = (size_t)icn_exec_info_bytes(info);
   if (bytes == 0) goto done;
   ICN_CL_FOR(info->name, cl->clEnqueueCopyBuffer(executor->runtime->queue, from, to, 0, 0, bytes, 0, NULL, NULL));
 done:

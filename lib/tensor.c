@@ -16,10 +16,15 @@ const char *icn_dtype_name(icn_dtype dtype) { return DTYPES[dtype].name; }
 
 int64_t icn_shape_elems(const icn_shape *shape) {
   int64_t elems = 1;
+  bool empty = false;
   for (int k = 0; k < shape->rank; k++) {
+    if (shape->dim[k] == 0) { /* the other dims still make strides, so they are held to the limit too */
+      empty = true;
+      continue;
+    }
     if (!icn_mul_ok(elems, shape->dim[k], &elems) || elems > (int64_t)1 << 40) return -1;
   }
-  return elems;
+  return empty ? 0 : elems;
 }
 
 bool icn_shape_equal(const icn_shape *a, const icn_shape *b) {

@@ -16,7 +16,7 @@ typedef struct icn_shape {
   int64_t dim[ICN_MAX_RANK];
 } icn_shape;
 
-/* The product of the dims (1 for a scalar); -1 when it overflows 2^40, which is our limit for one tensor. */
+/* The product of the dims (1 for a scalar); -1 when that of the dims that are not 0 is above 2^40, which is our limit for one tensor. */
 int64_t icn_shape_elems(const icn_shape *shape);
 bool icn_shape_equal(const icn_shape *a, const icn_shape *b);
 icn_shape icn_shape_make(int rank, const int64_t *dim);

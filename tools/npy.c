@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tensor.h"
+
 enum { MAGIC_BYTES = 6, ALIGNMENT = 64, HEADER_BYTES = 512 };
 static const char magic[] = "\x93NUMPY";
 
@@ -158,10 +160,9 @@ icn_status npy_parse(const uint8_t *bytes, size_t size, const char *name, npy *a
   ICN_REQUIRE(known, ICN_UNSUPPORTED, "'%s' holds elements of type '%s'; expected float32 or float64 ('<f4', '>f4', '<f8', '>f8')", name,
               h.descr);
   size_t element = h.descr[2] == '4' ? 4 : 8, available = size - (size_t)(text.end - (const char *)bytes);
-  int64_t count = 1;
-  for (int d = 0; d < h.rank; d++)
-    ICN_REQUIRE(icn_mul_ok(count, h.dim[d], &count) && count <= INT64_C(1) << 40, ICN_FORMAT, "'%s' has a shape of more than 2^40 elements",
-                name);
+  const icn_shape shape = icn_shape_make(h.rank, h.dim);
+  const int64_t count = icn_shape_elems(&shape);
+  ICN_REQUIRE(count >= 0, ICN_FORMAT, "'%s' has a shape of more than 2^40 elements", name);
   ICN_REQUIRE((uint64_t)count * element == available, ICN_FORMAT, "'%s' holds %zu bytes of data, but its shape needs %llu", name, available,
               (unsigned long long)count * element);
   array->data = malloc(count > 0 ? (size_t)count * sizeof(float) : 1);

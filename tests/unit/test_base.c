@@ -34,6 +34,12 @@ static void shapes_refuse_overflow(void **state) {
   (void)state;
   icn_shape shape = icn_shape_make(4, (const int64_t[]){1 << 20, 1 << 20, 1 << 20, 1 << 20});
   assert_int_equal(icn_shape_elems(&shape), -1);
+  shape = icn_shape_make(3, (const int64_t[]){0, (int64_t)1 << 40, (int64_t)1 << 40}); /* its strides would overflow */
+  assert_int_equal(icn_shape_elems(&shape), -1);
+  shape = icn_shape_make(3, (const int64_t[]){0, -1, 5});
+  assert_int_equal(icn_shape_elems(&shape), -1);
+  shape = icn_shape_make(3, (const int64_t[]){7, 0, 5});
+  assert_int_equal(icn_shape_elems(&shape), 0);
   char text[ICN_SHAPE_TEXT_BYTES];
   shape = icn_shape_make(3, (const int64_t[]){1, 3, 299});
   assert_string_equal(icn_shape_text(&shape, text), "1x3x299");

@@ -95,6 +95,9 @@ static void scalars_and_empty_arrays(void **state) {
                    ICN_OK);
   assert_int_equal(array.count, 0);
   npy_fini(&array);
+  const char *wide = "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1099511627776, 1099511627776)}"; /* strides above 64 bits */
+  assert_int_equal(parse(file, compose(file, 1, wide, NULL, 0), &array, NULL), ICN_FORMAT);
+  npy_fini(&array);
 }
 
 static void assert_refused(const uint8_t *file, size_t bytes, icn_status expected, const char *part) {
