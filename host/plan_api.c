@@ -85,7 +85,7 @@ icn_status icn_model_plan(icn_model *model, const icn_plan_options *given, char 
   icn_text text;
   icn_text_init(&text, &model->context->allocator);
   ICN_TRY(make(model, &options, &p, error));
-  if (options.why && p.passes.length > 0) icn_text_append(&text, "passes:\n%s\n", p.passes.data);
+  if (options.why && p.passes.length > 0) icn_text_append(&text, "passes (how often each rewrote the graph):\n%s\n", p.passes.data);
   icn_plan_print(&p.plan, &p.graph, &p.device, &text);
   if (text.failed || text.data == NULL) ICN_TRY(icn_error_memory(error, text.length + 1, "the plan's text"));
   *result = text.data;
@@ -148,6 +148,7 @@ done:
 
 icn_status icn_device_record(const icn_device *device, const icn_context *context, char **result, icn_error *error) {
   icn_text text;
+  icn_device_desc desc;
   icn_error_clear(error);
   if (device == NULL || context == NULL || result == NULL) {
     return icn_error_set(error, ICN_ARGUMENT, "icn_device_record: %s is NULL",
@@ -156,8 +157,13 @@ icn_status icn_device_record(const icn_device *device, const icn_context *contex
                                            : "text");
   }
   *result = NULL;
+  desc = device->desc;
+  if (desc.kind != ICN_DEVICE_REFERENCE) {
+    icn_status status = icn_device_measure(context, device, &desc.flop_per_second, &desc.bytes_per_second, error);
+    if (status != ICN_OK) return status;
+  }
   icn_text_init(&text, &context->allocator);
-  icn_device_desc_print(&device->desc, &text);
+  icn_device_desc_print(&desc, &text);
   if (text.failed || text.data == NULL) {
     icn_text_fini(&text);
     return icn_error_memory(error, text.length + 1, "the device's description");

@@ -74,6 +74,26 @@ done:
   return status;
 }
 
+static void report_passes(const char *disabled, const int *totals, icn_text *report) {
+  int name = 0, idle = 0;
+  for (size_t i = 0; i < PASS_COUNT; i++) {
+    const int length = (int)strlen(PASSES[i].name);
+    name = length > name ? length : name;
+  }
+  for (size_t i = 0; i < PASS_COUNT; i++) {
+    if (icn_list_has(disabled, PASSES[i].name)) {
+      icn_text_append(report, "  %-*s   off  %s\n", name, PASSES[i].name, PASSES[i].summary);
+    } else if (totals[i] > 0) {
+      icn_text_append(report, "  %-*s %5d  %s\n", name, PASSES[i].name, totals[i], PASSES[i].summary);
+    }
+  }
+  for (size_t i = 0; i < PASS_COUNT; i++) {
+    if (totals[i] > 0 || icn_list_has(disabled, PASSES[i].name)) continue;
+    icn_text_append(report, "%s%s", idle++ == 0 ? "  nothing to do: " : ", ", PASSES[i].name);
+  }
+  if (idle > 0) icn_text_append(report, "\n");
+}
+
 icn_status icn_passes_run(icn_graph *graph, const char *disabled, icn_text *report, icn_error *error) {
   icn_status status = ICN_OK;
   int totals[PASS_COUNT] = {0};
@@ -84,10 +104,7 @@ icn_status icn_passes_run(icn_graph *graph, const char *disabled, icn_text *repo
     changed = 0;
     ICN_TRY(run_round(graph, disabled, totals, &changed, error));
   }
-  for (size_t i = 0; report != NULL && i < PASS_COUNT; i++) {
-    bool off = icn_list_has(disabled, PASSES[i].name);
-    icn_text_append(report, off ? "%s: off\n" : "%s: %d\n", PASSES[i].name, totals[i]);
-  }
+  if (report != NULL) report_passes(disabled, totals, report);
 done:
   return status;
 }

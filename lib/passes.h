@@ -14,7 +14,8 @@ size_t icn_pass_count(void);
 const icn_pass *icn_pass_at(size_t index);
 /* True for the name of a pass, of one of the plan's switches (concat_view, memory_reuse, reshape_view), or "all". */
 bool icn_pass_known(const char *name);
-/* Runs all but the disabled ones (comma-separated names), in order, until nothing changes; `report` (may be NULL) gets a line a pass.
+/* Runs all but the disabled ones (comma-separated names), in order, until nothing changes; `report` (may be NULL) gets a line for
+ * each pass that rewrote something or was off, and one that names the others.
  * Fails: ICN_ARGUMENT (unknown name in `disabled`; the known ones are listed), ICN_NO_MEMORY. */
 icn_status icn_passes_run(icn_graph *graph, const char *disabled, icn_text *report, icn_error *error);
 

@@ -8,7 +8,7 @@
 enum { MOST_NAME = 44, MOST_KEY = 84, MOST_ROW = 24 };
 
 typedef struct widths {
-  int name, key, row;
+  int name, key, row, rule; /* rule: 0 when every row was chosen by its expected time, and the column says nothing */
 } widths;
 
 static void widen(int *width, size_t length, int most) {
@@ -17,12 +17,13 @@ static void widen(int *width, size_t length, int most) {
 }
 
 static widths measure(const icn_plan *plan) {
-  widths w = {5, 7, 3};
+  widths w = {5, 7, 3, 0};
   char key[ICN_KEY_BYTES];
   for (size_t l = 0; l < plan->layer_count; l++) {
     widen(&w.name, strlen(plan->layers[l].name), MOST_NAME);
     widen(&w.key, strlen(icn_problem_key(&plan->layers[l].problem, key)), MOST_KEY);
     widen(&w.row, strlen(plan->layers[l].choice.row->name), MOST_ROW);
+    if (strcmp(plan->layers[l].choice.rule, "forced") == 0) w.rule = (int)strlen("forced") + 2;
   }
   return w;
 }
@@ -37,9 +38,9 @@ static void print_why(const char *why, icn_text *text) {
 
 static void print_layer(const icn_plan_layer *layer, const widths *w, icn_text *text) {
   char key[ICN_KEY_BYTES];
-  icn_text_append(text, "%-*s  %-*s  %-*s  %-6s  %9.1f  %9.1f  %9.1f\n", w->name, layer->name, w->key,
-                  icn_problem_key(&layer->problem, key), w->row, layer->choice.row->name, layer->choice.rule,
-                  icn_problem_flop(&layer->problem) / 1e6, icn_problem_bytes(&layer->problem) / 1024, layer->choice.cost_seconds * 1e6);
+  icn_text_append(text, "%-*s  %-*s  %-*s  %-*s%9.1f  %9.1f  %9.1f\n", w->name, layer->name, w->key, icn_problem_key(&layer->problem, key),
+                  w->row, layer->choice.row->name, w->rule, w->rule > 0 ? layer->choice.rule : "", icn_problem_flop(&layer->problem) / 1e6,
+                  icn_problem_bytes(&layer->problem) / 1024, layer->choice.cost_seconds * 1e6);
   print_why(layer->why, text);
 }
 
@@ -57,8 +58,21 @@ static bool first_of_program(const icn_plan *plan, size_t step) {
   return true;
 }
 
+static void append_count(icn_text *text, size_t count, const char *one, const char *many) {
+  icn_text_append(text, "%zu %s", count, count == 1 ? one : many);
+}
+
+static void append_bytes(icn_text *text, uint64_t bytes) {
+  const double kibi = (double)bytes / 1024.0;
+  if (bytes < 1024) {
+    icn_text_append(text, "%u B", (unsigned)bytes);
+  } else {
+    icn_text_append(text, kibi < 1024 ? "%.1f KiB" : "%.2f MiB", kibi < 1024 ? kibi : kibi / 1024.0);
+  }
+}
+
 static void print_totals(const icn_plan *plan, icn_text *text) {
-  double flop = 0, seconds = 0, mebi = 1024.0 * 1024.0;
+  double flop = 0, seconds = 0;
   size_t programs = 0, copies = 0;
   for (size_t l = 0; l < plan->layer_count; l++) {
     flop += icn_problem_flop(&plan->layers[l].problem);
@@ -66,18 +80,30 @@ static void print_totals(const icn_plan *plan, icn_text *text) {
     if (plan->layers[l].problem.op == ICN_OP_COPY) copies++;
   }
   for (size_t s = 0; s < plan->step_count; s++) programs += first_of_program(plan, s) ? 1 : 0;
-  icn_text_append(text, "%zu layers (copies: %zu), %zu launches of %zu programs, %.3f GFLOP, %.3g ms expected\n", plan->layer_count, copies,
-                  plan->step_count, programs, flop / 1e9, seconds * 1e3);
-  icn_text_append(text, "activations %.2f MiB (at most %.2f MiB are alive at once), weights %.2f MiB\n", (double)plan->arena_bytes / mebi,
-                  (double)plan->arena_lower_bound_bytes / mebi, (double)plan->weight_bytes / mebi);
+  append_count(text, plan->layer_count, "layer", "layers");
+  icn_text_append(text, " (copies: %zu), ", copies);
+  append_count(text, plan->step_count, "launch", "launches");
+  icn_text_append(text, " of ");
+  append_count(text, programs, "program", "programs");
+  icn_text_append(text, flop < 1e7 ? ", %.3f MFLOP" : ", %.3f GFLOP", flop < 1e7 ? flop / 1e6 : flop / 1e9);
+  icn_text_append(text, seconds < 1e-3 ? ", %.1f us expected\n" : ", %.1f ms expected\n", seconds < 1e-3 ? seconds * 1e6 : seconds * 1e3);
+  icn_text_append(text, "activations ");
+  append_bytes(text, plan->arena_bytes);
+  icn_text_append(text, " (at most ");
+  append_bytes(text, plan->arena_lower_bound_bytes);
+  icn_text_append(text, " are alive at once), weights ");
+  append_bytes(text, plan->weight_bytes);
+  icn_text_append(text, "\n");
 }
 
 void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_text *text) {
   char shape[ICN_SHAPE_TEXT_BYTES];
   widths w = measure(plan);
-  icn_text_append(text, "device %s (%s, %u compute units, %.4g GFLOP/s, %.4g GB/s %s)\n", device->name, device->platform,
-                  (unsigned)device->compute_units, icn_cost_flop_per_second(device) / 1e9, icn_cost_bytes_per_second(device) / 1e9,
-                  device->flop_per_second > 0 ? "measured" : "assumed");
+  icn_text_append(text, "device %s (%s, ", device->name, device->platform);
+  append_count(text, device->compute_units, "compute unit", "compute units");
+  icn_text_append(text, ")\nrates  %.4g GFLOP/s, %.4g GB/s, %s\n", icn_cost_flop_per_second(device) / 1e9,
+                  icn_cost_bytes_per_second(device) / 1e9,
+                  device->flop_per_second > 0 ? "measured on the device" : "assumed for a middling device of its kind, not measured");
   for (size_t i = 0; i < graph->input_count; i++) {
     const icn_value *value = &graph->values[graph->inputs[i]];
     icn_text_append(text, "input  %s %s\n", value->name, icn_shape_text(&value->shape, shape));
@@ -86,8 +112,8 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
     const icn_value *value = &graph->values[graph->outputs[o]];
     icn_text_append(text, "output %s %s\n", graph->output_names[o], icn_shape_text(&value->shape, shape));
   }
-  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-6s  %9s  %9s  %9s\n", w.name, "layer", w.key, "problem", w.row, "row", "chosen", "MFLOP",
-                  "KiB", "expect us");
+  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-*s%9s  %9s  %9s\n", w.name, "layer", w.key, "problem", w.row, "row", w.rule,
+                  w.rule > 0 ? "chosen" : "", "MFLOP", "KiB", "expect us");
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
   print_totals(plan, text);

@@ -57,11 +57,21 @@ static bool shapes_ok(const icn_problem *problem, icn_reason *why_not) {
   return true;
 }
 
-/* Operations an element: most functions are a handful of instructions, exponentials some tens. */
+/* Operations an element: a few functions are one instruction, others a handful, exponentials some tens. */
 static double flop_per_element(const icn_problem *problem) {
   if (problem->op != ICN_OP_UNARY) return problem->params.function == ICN_FN_POW && problem->op == ICN_OP_BINARY ? 60 : 2;
-  icn_function function = problem->params.function;
-  return function >= ICN_FN_SIGMOID && function != ICN_FN_ABS && function != ICN_FN_NEG ? 30 : 2;
+  switch (problem->params.function) {
+    case ICN_FN_ABS:
+    case ICN_FN_NEG:
+    case ICN_FN_FLOOR:
+    case ICN_FN_CEIL:
+    case ICN_FN_SQUARE:
+    case ICN_FN_SIGN:
+    case ICN_FN_ROUND:
+      return 1;
+    default:
+      return problem->params.function >= ICN_FN_SIGMOID ? 30 : 2;
+  }
 }
 
 static double element_cost(const icn_problem *problem, const icn_device_desc *device, double on_cpu, double on_gpu) {

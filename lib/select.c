@@ -34,7 +34,7 @@ static bool better(const candidate *a, const candidate *b) {
 static void describe(const candidate *found, const icn_row *row, icn_text *text) {
   if (text == NULL) return;
   if (found->applies) {
-    icn_text_append(text, "%s: would take %.4g ms\n", row->name, found->cost_seconds * 1e3);
+    icn_text_append(text, "%s: would take %.1f us\n", row->name, found->cost_seconds * 1e6);
   } else {
     icn_text_append(text, "%s: declined, %s\n", row->name, found->reason.text);
   }

@@ -18,7 +18,8 @@ typedef struct bench {
   session_options so;
   const char *model_path;
   long repeat; /* 0: not given */
-  bool json, layers;
+  bool json, layers, slowest_first;
+  const char *sort;
   icn_model *model;
   cJSON *results;
 } bench;
@@ -126,9 +127,10 @@ static void add_row(table *t, const icn_executor *executor, const timing *time, 
   const icn_device *device = icn_executor_device(executor);
   icn_memory_info memory = icn_executor_memory(executor);
   char label[16], bytes[BYTES_TEXT_BYTES];
+  bool is_reference = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE;
   double flop = total_flop(executor);
   table_add(t, "%s", device_label(device, label));
-  table_add(t, "%s", icn_device_get_info(device).name);
+  table_add(t, "%s", is_reference ? "plain C" : icn_device_get_info(device).name);
   table_add(t, "%.0f", batch_of(inputs));
   table_add(t, "%.2f ms", time->median * 1e3);
   table_add(t, "%.2f ms", time->least * 1e3);
@@ -136,7 +138,10 @@ static void add_row(table *t, const icn_executor *executor, const timing *time, 
   table_add(t, "%zu", time->runs);
   table_add(t, "%.2f", batch_of(inputs) / time->median);
   table_add(t, "%.1f", flop / time->median * 1e-9);
-  table_add(t, "%s", bytes_text((double)(memory.arena_bytes + memory.weight_bytes + memory.input_bytes + memory.output_bytes), bytes));
+  if (is_reference)
+    table_add(t, "-"); /* it has no plan, so none that is known beforehand */
+  else
+    table_add(t, "%s", bytes_text((double)(memory.arena_bytes + memory.weight_bytes + memory.input_bytes + memory.output_bytes), bytes));
 }
 
 /* A layer cannot be faster than its arithmetic and its memory traffic allow: the larger of the two parts of the measured peaks. */
@@ -146,33 +151,49 @@ static double part_of_peak(const icn_layer_info *layer, double seconds, double f
   return (compute > traffic ? compute : traffic) / seconds;
 }
 
-static void print_layers(const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
+/* The layers' numbers as they are to be printed: as they run, or the slowest first. NEW. */
+static size_t *order_of_layers(const bench *b, const layer_times *times) {
+  size_t *order = tool_allocate(times->count, sizeof *order);
+  for (size_t i = 0; i < times->count; i++) {
+    size_t place = i;
+    for (; b->slowest_first && place > 0 && times->seconds[i] > times->seconds[order[place - 1]]; place--) order[place] = order[place - 1];
+    order[place] = i;
+  }
+  return order;
+}
+
+/* Units stand in the headings: lines are long enough with the problem. */
+static void print_layers(const bench *b, const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
   table t;
-  char bytes[BYTES_TEXT_BYTES];
-  static const char *const headings[] = {"layer", "row", "time", "share", "GFLOP/s", "of peak", "bytes", "problem"};
+  size_t *order = order_of_layers(b, times);
+  static const char *const headings[] = {"layer", "row", "us", "share", "GFLOP/s", "peak", "KiB", "problem"};
   table_init(&t, "llrrrrrl");
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
   for (size_t i = 0; i < times->count; i++) {
-    icn_layer_info layer = icn_executor_layer(executor, i);
-    double seconds = times->seconds[i];
+    icn_layer_info layer = icn_executor_layer(executor, order[i]);
+    double seconds = times->seconds[order[i]];
     table_add(&t, "%s", layer.name);
     table_add(&t, "%s", layer.row);
-    table_add(&t, "%.1f us", seconds * 1e6);
-    table_add(&t, "%.1f %%", times->total > 0.0 ? seconds / times->total * 100.0 : 0.0);
+    table_add(&t, "%.1f", seconds * 1e6);
+    table_add(&t, "%.1f%%", times->total > 0.0 ? seconds / times->total * 100.0 : 0.0);
     table_add(&t, "%.1f", seconds > 0.0 ? layer.flop / seconds * 1e-9 : 0.0);
     if (flops > 0.0)
-      table_add(&t, "%.0f %%", part_of_peak(&layer, seconds, flops, bandwidth) * 100.0);
+      table_add(&t, "%.0f%%", part_of_peak(&layer, seconds, flops, bandwidth) * 100.0);
     else
       table_add(&t, "-");
-    table_add(&t, "%s", bytes_text(layer.bytes, bytes));
+    table_add(&t, "%.1f", layer.bytes / 1024.0);
     table_add(&t, "%s", layer.problem);
   }
   table_print(&t);
   table_fini(&t);
-  printf("all layers: %.2f ms of device time", times->total * 1e3);
+  free(order);
+  printf("all layers: %.2f ms of device time\n", times->total * 1e3);
   if (flops > 0.0)
-    printf("; the device's measured peaks: %.1f GFLOP/s, %.1f GB/s (of peak: the nearer of the two)", flops * 1e-9, bandwidth * 1e-9);
-  printf("\n\n");
+    printf(
+        "measured peaks of the device: %.1f GFLOP/s, %.1f GB/s; in column 'peak', the part that a layer reaches of the one that limits "
+        "it\n",
+        flops * 1e-9, bandwidth * 1e-9);
+  putchar('\n');
 }
 
 static cJSON *add_json(const bench *b, const icn_executor *executor, const timing *time, const tensors *inputs) {
@@ -225,7 +246,7 @@ static int bench_layers(const bench *b, const icn_device *device, const tensors 
     code = tool_error(&error);
   if (code == TOOL_OK) code = measure_layers(executor, inputs, outputs, time->runs, &times);
   if (code == TOOL_OK && json != NULL) add_json_layers(json, executor, &times, flops, bandwidth);
-  if (code == TOOL_OK && json == NULL) print_layers(executor, &times, flops, bandwidth);
+  if (code == TOOL_OK && json == NULL) print_layers(b, executor, &times, flops, bandwidth);
   free(times.seconds);
   icn_executor_destroy(executor);
   return code;
@@ -281,7 +302,8 @@ static int run(int argc, char **argv) {
       SESSION_BATCH_OPTION(b.so),
       {"repeat", "N", OPTION_INTEGER, &b.repeat, 1, 1000000, "time N runs; default: 20, or fewer where they take more than 10 seconds"},
       {"layers", NULL, OPTION_FLAG, &b.layers, 0, 0,
-       "also each layer: device time, share, GFLOP/s, which part of the device's measured peak that is, bytes read and written"},
+       "also each layer: device time, share, GFLOP/s, which part of the device's measured peak that is, KiB read and written"},
+      {"sort", "ORDER", OPTION_TEXT, &b.sort, 0, 0, "with --layers: time (the slowest first) or order (as they run, the default)"},
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),
       SESSION_CORES_OPTION(b.so),
@@ -290,7 +312,11 @@ static int run(int argc, char **argv) {
   text_list positionals = {0};
   int code = options_parse(&command_bench, options, sizeof options / sizeof options[0], argc, argv, &positionals);
   if (code == TOOL_OK && positionals.count != 1) code = tool_usage("bench: expected one model, got %zu", positionals.count);
+  if (code == TOOL_OK && b.sort != NULL && strcmp(b.sort, "time") != 0 && strcmp(b.sort, "order") != 0)
+    code = tool_usage("bench: option --sort expects time or order, got '%s'", b.sort);
+  if (code == TOOL_OK && b.sort != NULL && !b.layers) code = tool_usage("bench: --sort needs --layers");
   if (code == TOOL_OK) {
+    b.slowest_first = b.sort != NULL && strcmp(b.sort, "time") == 0;
     b.model_path = positionals.items[0];
     code = bench_model(&b);
   }
@@ -303,7 +329,7 @@ static int run(int argc, char **argv) {
 
 const command command_bench = {
     "bench",
-    "M.onnx [--batch N] [--repeat N] [--layers] [--json] [options]",
+    "M.onnx [--batch N] [--repeat N] [--layers [--sort ORDER]] [--json] [options]",
     "times a model, in all and layer by layer",
     "Runs a model on seeded random input, checks that its outputs are finite, then times it: from the input in memory to the output in "
     "memory. Printed are the "

@@ -98,13 +98,13 @@ static int compare(const check *c, icn_executor *executor, const tensors *output
 }
 
 static void report(check *c, const icn_device *device, const table *t, const verdict *v) {
-  char label[16], title[DEVICE_TITLE_BYTES];
+  char label[16], title[DEVICE_TITLE_BYTES], count[COUNT_TEXT_BYTES];
   if (c->layers) table_print(t);
-  printf("%s: %zu values compared, the largest error is %.2g of the largest value, at '%s': %s\n", device_title(device, title), v->compared,
-         v->worst, v->worst_name, v->bad == 0 ? "ok" : "BAD");
+  printf("%s: %s compared, largest error %.2g of the value's largest magnitude, at '%s', limit %.1e: %s\n", device_title(device, title),
+         count_text(v->compared, "value", count), v->worst, v->worst_name, c->tolerance, v->bad == 0 ? "ok" : "BAD");
   if (v->bad == 0 || c->failure != NULL) return;
-  c->failure = tool_format("device %s is wrong on %zu of %zu values: the first is %s of its largest value, at most %g is allowed",
-                           device_label(device, label), v->bad, v->compared, v->first_bad, c->tolerance);
+  c->failure = tool_format("device %s is wrong on %zu of %s: the first is %s of its largest magnitude, at most %g is allowed",
+                           device_label(device, label), v->bad, count, v->first_bad, c->tolerance);
 }
 
 static int check_device(check *c, const icn_device *device) {

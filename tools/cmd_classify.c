@@ -9,6 +9,9 @@
 #include "recipe.h"
 #include "session.h"
 
+/* Every picture is decoded before the first one runs; this many stay in memory, the others are decoded again. */
+enum { KEPT_IMAGES = 8 };
+
 typedef struct classify {
   session s;
   session_options so;
@@ -19,6 +22,7 @@ typedef struct classify {
   icn_model *model;
   icn_preprocess recipe;
   labels l;
+  icn_image *kept[KEPT_IMAGES];
   icn_class *classes;
   size_t capacity;
   cJSON *results; /* with json */
@@ -49,14 +53,22 @@ static const char *label_of(const classify *c, int index) {
   return index >= 0 && (size_t)index < c->l.lines.count ? c->l.lines.items[index] : NULL;
 }
 
-static void print_classes(const classify *c, const char *path, size_t shown) {
+/* Scores from 0 to 1 are probabilities (the best class stands first, the worst last, and a NaN is the worst). */
+static bool are_probabilities(const icn_class *classes, size_t count) {
+  return count > 0 && classes[0].score <= 1.0F && classes[count - 1].score >= 0.0F;
+}
+
+static void print_classes(const classify *c, const char *path, size_t count, size_t shown) {
+  bool percent = are_probabilities(c->classes, count);
   printf("%s\n", path);
   for (size_t i = 0; i < shown; i++) {
+    double score = (double)c->classes[i].score;
     const char *label = label_of(c, c->classes[i].index);
+    printf(percent ? "  %6.2f %%  " : "  %9.4f  ", percent ? score * 100.0 : score);
     if (label != NULL)
-      printf("  %.6f  %s\n", (double)c->classes[i].score, label);
+      printf("%s\n", label);
     else
-      printf("  %.6f  class %d\n", (double)c->classes[i].score, c->classes[i].index);
+      printf("class %d\n", c->classes[i].index);
   }
 }
 
@@ -74,40 +86,54 @@ static void add_json(const classify *c, const icn_device *device, const char *pa
   }
 }
 
-static int classify_one(classify *c, icn_executor *executor, const icn_device *device, const char *path) {
+/* Decodes every picture, so that a bad one among them is known before anything ran or was printed. */
+static int decode_images(classify *c, const text_list *images) {
   icn_error error;
-  icn_image *image = NULL;
-  if (icn_image_load(c->s.context, path, &image, &error) != ICN_OK) return tool_error(&error);
-  size_t count = c->capacity;
-  icn_status status = icn_classify(executor, image, &c->recipe, c->classes, &count, &error);
-  icn_image_destroy(image);
-  if (status != ICN_OK) return tool_error(&error);
-  if (c->labels_path != NULL) {
-    int code = labels_check(&c->l, c->labels_path, count);
-    if (code != TOOL_OK) return code;
+  for (size_t i = 0; i < images->count; i++) {
+    icn_image *image = NULL;
+    if (images->count > KEPT_IMAGES) progress_show("pictures decoded", i, images->count);
+    if (icn_image_load(c->s.context, images->items[i], &image, &error) != ICN_OK) return tool_error(&error);
+    if (i < KEPT_IMAGES)
+      c->kept[i] = image;
+    else
+      icn_image_destroy(image);
   }
-  size_t shown = count < (size_t)c->top ? count : (size_t)c->top;
-  if (c->json)
-    add_json(c, device, path, shown);
-  else
-    print_classes(c, path, shown);
+  progress_clear();
   return TOOL_OK;
+}
+
+/* Fills c->classes, best first; *count of them. */
+static int classify_one(classify *c, icn_executor *executor, const text_list *images, size_t index, size_t *count) {
+  icn_error error;
+  icn_image *again = NULL;
+  if (index >= KEPT_IMAGES && icn_image_load(c->s.context, images->items[index], &again, &error) != ICN_OK) return tool_error(&error);
+  *count = c->capacity;
+  icn_status status = icn_classify(executor, index < KEPT_IMAGES ? c->kept[index] : again, &c->recipe, c->classes, count, &error);
+  icn_image_destroy(again);
+  if (status != ICN_OK) return tool_error(&error);
+  return c->labels_path != NULL ? labels_check(&c->l, c->labels_path, *count) : TOOL_OK;
 }
 
 static int classify_on(classify *c, const icn_device *device, const text_list *images, char recipe[RECIPE_TEXT_BYTES]) {
   icn_executor *executor = NULL;
   int width = 0, height = 0;
+  size_t count = 0;
   char title[DEVICE_TITLE_BYTES];
   int code = session_executor(&c->s, &c->so, c->model, device, false, false, &executor);
   if (code == TOOL_OK) code = look_at_executor(c, executor, &width, &height);
-  if (code == TOOL_OK) {
-    recipe_text(&c->recipe, width, height, recipe);
-    if (!c->json) printf("%s\nrecipe %s\n", device_title(device, title), recipe);
-  }
+  if (code == TOOL_OK) recipe_text(&c->recipe, width, height, recipe);
   for (size_t i = 0; i < images->count && code == TOOL_OK; i++) {
     if (images->count > 1 || icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE) progress_show("images", i, images->count);
-    code = classify_one(c, executor, device, images->items[i]);
+    code = classify_one(c, executor, images, i, &count);
     progress_clear();
+    size_t shown = count < (size_t)c->top ? count : (size_t)c->top;
+    if (code != TOOL_OK) break;
+    if (c->json) {
+      add_json(c, device, images->items[i], shown);
+      continue;
+    }
+    if (i == 0) printf("%s\nrecipe %s\n", device_title(device, title), recipe);
+    print_classes(c, images->items[i], count, shown);
   }
   icn_executor_destroy(executor);
   return code;
@@ -118,6 +144,7 @@ static int classify_all(classify *c, const text_list *images) {
   int code = recipe_make("classify", &c->ro, &c->recipe);
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
+  if (code == TOOL_OK) code = decode_images(c, images);
   if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
   if (code != TOOL_OK) return code;
   c->results = cJSON_CreateArray();
@@ -152,6 +179,7 @@ static int run(int argc, char **argv) {
   if (code == TOOL_OK) code = classify_all(&c, &images);
   labels_fini(&c.l);
   free(c.classes);
+  for (size_t i = 0; i < KEPT_IMAGES; i++) icn_image_destroy(c.kept[i]);
   icn_model_destroy(c.model);
   session_close(&c.s);
   text_list_fini(&c.so.shapes);
@@ -163,11 +191,9 @@ const command command_classify = {
     "classify",
     "--model M.onnx [--labels FILE] [--top K] [options] IMAGE...",
     "says what is in pictures",
-    "Runs each picture (JPEG, PNG, BMP, GIF, TGA, PNM) through a classification network and prints the best classes with their scores. How "
-    "the "
-    "picture becomes the network's input is its recipe: each model was trained with one, and with another one the answers get worse or "
-    "wrong. The "
-    "recipe that was used is printed.",
+    "Runs each picture (JPEG, PNG, BMP, GIF, TGA, PNM) through a classification network and prints the best classes with their scores, "
+    "in percent when they are probabilities; --json has all digits. How the picture becomes the network's input is its recipe: each model "
+    "was trained with one, and with another one the answers get worse or wrong. The recipe that was used is printed.",
     "  clinception classify --model inception_v3.onnx --labels imagenet.txt cat.jpg dog.png\n"
     "  clinception classify --model googlenet.onnx --preprocess torchvision --top 1 --json cat.jpg\n"
     "  clinception classify --model own.onnx --mean 127.5 --std 127.5 --scale 1 --resize bilinear --crop 87.5% cat.jpg\n",

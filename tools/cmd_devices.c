@@ -34,11 +34,18 @@ static int print_json(const session *s) {
   return json_print(root);
 }
 
+/* "OpenCL 3.0 ..." without what the vendor adds. */
+static int version_length(const char *version) {
+  size_t length = strcspn(version, " ");
+  if (version[length] == ' ') length += 1 + strcspn(version + length + 1, " ");
+  return (int)length;
+}
+
 static int print_table(const session *s) {
   table t;
   char memory[BYTES_TEXT_BYTES], local[BYTES_TEXT_BYTES], label[16];
-  table_init(&t, "rllrrrll");
-  static const char *const headings[] = {"index", "kind", "name", "units", "memory", "local", "version", "driver"};
+  table_init(&t, "rllrrrlll");
+  static const char *const headings[] = {"index", "kind", "name", "units", "memory", "local", "version", "platform", "driver"};
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
   for (size_t i = 0; i < s->device_count; i++) {
     icn_device_info info = icn_device_get_info(s->devices[i]);
@@ -48,7 +55,8 @@ static int print_table(const session *s) {
     table_add(&t, "%u", info.compute_units);
     table_add(&t, "%s", bytes_text((double)info.global_bytes, memory));
     table_add(&t, "%s", bytes_text((double)info.local_bytes, local));
-    table_add(&t, "%s", info.version);
+    table_add(&t, "%.*s", version_length(info.version), info.version);
+    table_add(&t, "%s", info.platform);
     table_add(&t, "%s", info.driver);
   }
   table_print(&t);
@@ -60,8 +68,11 @@ static int record(const session *s, const char *path) {
   icn_error error;
   char *text;
   if (s->device_count > 1) return tool_usage("devices: --record writes one device; name it with --device (there are %zu)", s->device_count);
-  if (icn_device_record(s->devices[0], s->context, &text, &error) != ICN_OK) return tool_error(&error);
-  icn_status status = icn_os_write_file(path, text, strlen(text), &error);
+  progress_show("measuring the device", 0, 0);
+  icn_status status = icn_device_record(s->devices[0], s->context, &text, &error);
+  progress_clear();
+  if (status != ICN_OK) return tool_error(&error);
+  status = icn_os_write_file(path, text, strlen(text), &error);
   icn_text_destroy(s->context, text);
   if (status != ICN_OK) return tool_error(&error);
   printf("wrote %s: the description of %s\n", path, icn_device_get_info(s->devices[0]).name);
@@ -76,7 +87,8 @@ static int run(int argc, char **argv) {
       SESSION_DEVICE_OPTION(so),
       {"json", NULL, OPTION_FLAG, &json, 0, 0, "print JSON instead of a table"},
       {"record", "FILE", OPTION_TEXT, &record_path, 0, 0,
-       "write a description of the device from which 'clinception plan --device-file FILE' makes its plans on any other machine"},
+       "measure the device, which takes about a second, and write a description from which 'clinception plan --device-file FILE' makes its "
+       "plans, here or on any other machine"},
   };
   text_list positionals = {0};
   session s = {0};
@@ -96,11 +108,10 @@ static int run(int argc, char **argv) {
 
 const command command_devices = {
     "devices",
-    "[--json] [--record FILE]",
+    "[--device WHICH] [--json] [--record FILE]",
     "lists the OpenCL devices of this machine",
-    "Lists the OpenCL devices of this machine, with the index and the name by which --device takes them. Besides them there is always "
-    "'reference': "
-    "plain C without OpenCL, slow and right, which 'clinception check' compares with.",
+    "Lists the OpenCL devices of this machine, with the index and the name by which --device takes them; --json has more of each. Besides "
+    "them there is always 'reference': plain C without OpenCL, slow and right, which 'clinception check' compares with.",
     "  clinception devices\n"
     "  clinception devices --device gpu --record my-gpu.txt   # then, anywhere: plan M.onnx --device-file my-gpu.txt\n",
     run};

@@ -51,6 +51,7 @@ static void write_program(void *user, const char *file, const char *build_option
 
 static int write_sources(const plan *p, const icn_plan_options *options) {
   icn_error error;
+  char count[COUNT_TEXT_BYTES];
   writer w = {.folder = p->sources_dir, .code = TOOL_OK};
   if (!icn_os_make_folder(w.folder)) return tool_fail("cannot make the folder '%s' for the program sources", w.folder);
   append(&w, "");
@@ -58,7 +59,7 @@ static int write_sources(const plan *p, const icn_plan_options *options) {
   if (status != ICN_OK && w.code == TOOL_OK) w.code = tool_error(&error);
   char *path = tool_format("%s/programs.txt", w.folder);
   if (w.code == TOOL_OK && icn_os_write_file(path, w.list, w.list_bytes, &error) != ICN_OK) w.code = tool_error(&error);
-  if (w.code == TOOL_OK) printf("wrote %zu programs to %s (build options in programs.txt)\n", w.names.count, w.folder);
+  if (w.code == TOOL_OK) printf("wrote %s to %s (build options in programs.txt)\n", count_text(w.names.count, "program", count), w.folder);
   for (size_t i = 0; i < w.names.count; i++) free((void *)w.names.items[i]);
   text_list_fini(&w.names);
   free(path);
@@ -79,12 +80,18 @@ static int print_plan(const plan *p, const icn_plan_options *options) {
 }
 
 static int plan_for_devices(plan *p, icn_plan_options *options) {
+  char label[16];
   int code = TOOL_OK;
   for (size_t i = 0; i < p->s.device_count && code == TOOL_OK; i++) {
     options->device = p->s.devices[i];
     if (i > 0) putchar('\n');
     code = print_plan(p, options);
   }
+  if (code == TOOL_OK)
+    printf(
+        "\nExpected times follow from assumed rates. With measured ones: clinception devices --device %s --record FILE,\n"
+        "then clinception plan M.onnx --device-file FILE\n",
+        p->s.device_count == 1 ? device_label(p->s.devices[0], label) : "WHICH");
   return code;
 }
 
@@ -157,11 +164,13 @@ const command command_plan = {"plan",
                               "M.onnx [--device-file FILE] [--why] [--sources DIR] [options]",
                               "shows what will run on a device, and why",
                               "Prints the plan that a model gets on a device: one line a layer (name, problem, kernel row, work), then the "
-                              "totals. Nothing is run. The problem's "
-                              "text is the key by which the tests, the benchmark and selection know it: kN is N output channels, rHxW the "
+                              "totals. Nothing is run. Times are expected ones, from the rates of the device: assumed, or measured where "
+                              "--device-file brings them. The problem's text is the key by which the tests, the benchmark and selection "
+                              "know it: kN is N output channels, rHxW the "
                               "window, s its stride, p its padding; y:/256+64 means that the output is written into a tensor of 256 "
                               "channels, from channel 64 on.",
                               "  clinception plan M.onnx                                  # for the default device\n"
                               "  clinception plan M.onnx --why | less                     # each declined kernel row's reason\n"
+                              "  clinception devices --device mali --record mali.txt      # on the other machine\n"
                               "  clinception plan M.onnx --device-file mali.txt --sources mali-programs\n",
                               run};

@@ -201,6 +201,7 @@ static int save_named(const job *j, const tensors *outputs) {
 
 static void print_outputs(const tensors *outputs) {
   char shape[SHAPE_TEXT_BYTES];
+  bool cut = false;
   for (size_t i = 0; i < outputs->count; i++) {
     size_t count = tensor_elems(&outputs->info[i]), bad = 0;
     double least = (double)INFINITY, largest = -(double)INFINITY;
@@ -221,7 +222,9 @@ static void print_outputs(const tensors *outputs) {
       printf("%s%.7g", k == 0 ? "\n  " : " ", isnan(value) ? (double)NAN : (double)value); /* without the sign, which says nothing */
     }
     printf("%s\n", count > 8 ? " ..." : "");
+    cut = cut || count > 8;
   }
+  if (cut) printf("(the first 8 values; --output [NAME=]FILE.npy or --outputs DIR writes them all)\n");
 }
 
 /* ------------------------------------------------------------------ running */

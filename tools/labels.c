@@ -37,8 +37,9 @@ int labels_load(const char *path, labels *l) {
 
 int labels_check(const labels *l, const char *path, size_t classes) {
   if (l->lines.count == classes) return TOOL_OK;
-  return tool_fail("labels file '%s' has %zu labels, but the model has %zu classes: too %s", path, l->lines.count, classes,
-                   l->lines.count < classes ? "few" : "many");
+  char have[COUNT_TEXT_BYTES];
+  return tool_fail("labels file '%s' has %s, but the model has %zu %s", path, count_text(l->lines.count, "label", have), classes,
+                   classes == 1 ? "class" : "classes");
 }
 
 void labels_fini(labels *l) {

@@ -10,7 +10,7 @@ typedef struct labels {
 } labels;
 
 int labels_load(const char *path, labels *l);
-/* A usage error's sentence when the number of labels is not the model's number of classes. */
+/* Fails with a sentence when the number of labels is not the model's number of classes. */
 int labels_check(const labels *l, const char *path, size_t classes);
 void labels_fini(labels *l);
 

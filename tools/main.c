@@ -22,9 +22,10 @@ static void print_overview(void) {
       "  --version  show the version\n"
       "  --help     show this text\n\n"
       "environment:\n"
-      "  CLINCEPTION_OPENCL_LIBRARY  the OpenCL library to open instead of the system's, or none\n"
-      "  CLINCEPTION_CACHE_DIR       where built programs are kept, or none\n"
-      "  CLINCEPTION_KERNEL_DIR      read kernel sources from here (for developers)\n\n"
+      "  CLINCEPTION_OPENCL_LIBRARY   the OpenCL library to open instead of the system's, or none\n"
+      "  CLINCEPTION_CLBLAST_LIBRARY  the CLBlast library to open instead of the system's, or none\n"
+      "  CLINCEPTION_CACHE_DIR        where built programs are kept, or none\n"
+      "  CLINCEPTION_KERNEL_DIR       read kernel sources from here (for developers)\n\n"
       "exit code: 0 done, 1 failed, 2 wrong usage; every error is one sentence on standard error\n\n"
       "start here:\n"
       "  clinception devices\n"
@@ -61,9 +62,10 @@ int main(int argc, char **argv) {
   int code = dispatch(argc, argv);
   errno = 0;
   bool failed = fflush(stdout) != 0;
-  if (failed || ferror(stdout)) {
+  if (code == TOOL_OK && (failed || ferror(stdout))) {
     const char *reason = errno != 0 ? strerror(errno) : "a write failed";
-    if (code == TOOL_OK) code = tool_fail("cannot write to standard output: %s", reason);
+    bool is_left = errno == EPIPE || terminal_reader_is_gone(); /* as by `| head`: no error to speak of */
+    code = is_left ? TOOL_FAILED : tool_fail("cannot write to standard output: %s", reason);
   }
   return code;
 }

@@ -13,8 +13,11 @@ void terminal_setup(void) {
 }
 
 bool terminal_shows_progress(void) { return _isatty(_fileno(stderr)) != 0; }
+
+bool terminal_reader_is_gone(void) { return false; }
 #else
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -25,6 +28,11 @@ void terminal_setup(void) {
   signal(SIGPIPE, SIG_IGN); /* both become errors of the write */
   signal(SIGXFSZ, SIG_IGN);
   setenv("POCL_AFFINITY", "1", 0);
+}
+
+bool terminal_reader_is_gone(void) {
+  struct pollfd output = {.fd = STDOUT_FILENO};
+  return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
 bool terminal_shows_progress(void) { return isatty(STDERR_FILENO) != 0; }

@@ -9,5 +9,7 @@
 void terminal_setup(void);
 /* Standard error is a terminal: progress may be shown. */
 bool terminal_shows_progress(void);
+/* True when standard output is a pipe that nobody reads any more. */
+bool terminal_reader_is_gone(void);
 
 #endif

@@ -153,6 +153,11 @@ const char *tensor_shape_text(const icn_tensor_info *tensor, char text[SHAPE_TEX
   return text;
 }
 
+const char *count_text(size_t count, const char *one, char text[COUNT_TEXT_BYTES]) {
+  snprintf(text, COUNT_TEXT_BYTES, "%zu %s%s", count, one, count == 1 ? "" : "s");
+  return text;
+}
+
 const char *bytes_text(double bytes, char text[BYTES_TEXT_BYTES]) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   int unit = 0;

@@ -50,6 +50,9 @@ size_t tensor_elems(const icn_tensor_info *tensor);
 enum { SHAPE_TEXT_BYTES = 200 };
 /* "1x3x299x299"; an open dimension is "?". */
 const char *tensor_shape_text(const icn_tensor_info *tensor, char text[SHAPE_TEXT_BYTES]);
+/* "1 value", "2 values" */
+enum { COUNT_TEXT_BYTES = 64 };
+const char *count_text(size_t count, const char *one, char text[COUNT_TEXT_BYTES]);
 /* "24.4 MiB" */
 enum { BYTES_TEXT_BYTES = 32 };
 const char *bytes_text(double bytes, char text[BYTES_TEXT_BYTES]);

@@ -174,8 +174,9 @@ ICN_API const icn_device *icn_context_device(const icn_context *context, size_t 
  * Fails: ICN_NO_DEVICE (the sentence lists the devices that exist), ICN_ARGUMENT (the name fits several; they are listed). */
 ICN_API icn_status icn_context_find_device(const icn_context *context, const char *wanted, const icn_device **device, icn_error *error);
 ICN_API icn_device_info icn_device_get_info(const icn_device *device);
-/* Writes the device's description (limits, extensions, features: a text file) from which a plan can be made on another machine.
- * The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY. */
+/* Writes the device's description from which a plan can be made on another machine: a text file of limits, extensions, features, and the
+ * rates that icn_device_measure finds, which takes about a second. (The reference device has no rates; they are 0, not measured.)
+ * The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY, and as icn_device_measure does. */
 ICN_API icn_status icn_device_record(const icn_device *device, const icn_context *context, char **text, icn_error *error);
 ICN_API void icn_text_destroy(const icn_context *context, char *text);
 

@@ -60,7 +60,7 @@ static void least_cost_wins_and_the_others_say_why(void **state) {
   assert_string_equal(choice.row->name, "relu_fast");
   assert_string_equal(choice.rule, "cost");
   assert_int_equal(choice.config.value[0], 42);
-  assert_string_equal(why.data, "relu_slow: would take 2 ms\nrelu_gpu: declined, 2 compute units are too few\n");
+  assert_string_equal(why.data, "relu_slow: would take 2000.0 us\nrelu_gpu: declined, 2 compute units are too few\n");
   icn_text_fini(&why);
 }
 
