@@ -1,5 +1,8 @@
 #include "row_conv.h"
 
+#include <assert.h>
+#include <string.h>
+
 icn_conv_sizes icn_conv_sizes_of(const icn_problem *problem) {
   const int64_t *x = problem->in[0].shape.dim, *w = problem->in[1].shape.dim, *y = problem->out.shape.dim;
   icn_conv_sizes sizes = {.n = x[0], .c = x[1], .h = x[2], .w = x[3], .k = y[1], .oh = y[2], .ow = y[3]};
@@ -110,4 +113,47 @@ void icn_launch_epilogue(icn_launch *launch, const icn_problem *problem) {
   icn_launch_int(launch, (int64_t)problem->epilogue.function);
   icn_launch_float(launch, problem->epilogue.alpha);
   icn_launch_float(launch, problem->epilogue.beta);
+}
+
+/* One panel's weights for the channels k .. k + live - 1: panel[ky][kx][ic][lane]. The scale of a folded batch-norm is multiplied in. */
+static void pack_panel(const icn_problem *problem, const icn_conv_sizes *s, const icn_value *const *constants, int64_t k, int64_t live,
+                       int64_t width, float *panel) {
+  const icn_value *weights = constants[ICN_CONV_WEIGHT];
+  const icn_view *w = &problem->in[ICN_CONV_WEIGHT], *scales = &problem->in[ICN_CONV_SCALE];
+  float scale[ICN_CONV_WIDEST_PANEL];
+  for (int64_t lane = 0; lane < live; lane++) {
+    const bool scaled = icn_problem_has(problem, ICN_CONV_SCALE);
+    scale[lane] = scaled ? icn_const_f32(constants[ICN_CONV_SCALE], scales->offset + (k + lane) * scales->stride[0]) : 1;
+  }
+  for (int64_t ic = 0; ic < s->ic; ic++)
+    for (int64_t ky = 0; ky < s->kh; ky++)
+      for (int64_t kx = 0; kx < s->kw; kx++) {
+        float *lanes = panel + ((ky * s->kw + kx) * s->ic + ic) * width;
+        const int64_t tap = w->offset + k * w->stride[0] + ic * w->stride[1] + ky * w->stride[2] + kx * w->stride[3];
+        for (int64_t lane = 0; lane < live; lane++) {
+          const int64_t at = tap + lane * w->stride[0];
+          float value;
+          if (weights->dtype == ICN_F32) {
+            memcpy(&value, (const char *)weights->data + at * (int64_t)sizeof value, sizeof value); /* may be unaligned */
+          } else {
+            value = icn_const_f32(weights, at);
+          }
+          lanes[lane] = value * scale[lane];
+        }
+      }
+}
+
+void icn_conv_pack_panels(const icn_problem *problem, int64_t width, int64_t depth, const icn_value *const *constants, float *packed) {
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  const int64_t count = icn_div_up(s.oc, width), panel_elems = depth * width;
+  assert(width <= ICN_CONV_WIDEST_PANEL && depth >= s.kh * s.kw * s.ic);
+  memset(packed, 0, (size_t)(s.groups * count * (panel_elems + width)) * sizeof *packed);
+  float *bias = packed + s.groups * count * panel_elems;
+  for (int64_t group = 0; group < s.groups; group++)
+    for (int64_t panel = 0; panel < count; panel++) {
+      const int64_t number = group * count + panel, oc = panel * width, k = group * s.oc + oc;
+      const int64_t live = icn_min64(width, s.oc - oc);
+      pack_panel(problem, &s, constants, k, live, width, packed + number * panel_elems);
+      for (int64_t lane = 0; lane < live; lane++) bias[number * width + lane] = icn_conv_bias(problem, constants, k + lane);
+    }
 }

@@ -1,6 +1,4 @@
 /* conv_gpu: implicit GEMM through local memory on NHWC with packed weights (kernels/conv_gpu.cl). config: as row_gpu_tile.h says. */
-#include <string.h>
-
 #include "row_conv.h"
 #include "row_gpu_tile.h"
 #include "row_support.h"
@@ -32,21 +30,9 @@ uint64_t icn_conv_gpu_pack_bytes(const icn_problem *problem, const icn_config *c
   return (uint64_t)icn_gpu_packed_elems(&x, config) * sizeof(float);
 }
 
-/* weight[group][panel][ky][kx][ic][lane], each panel padded with zeros to a multiple of ICN_GPU_DEPTH; then bias[group][panel][lane]. */
 void icn_conv_gpu_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  const int64_t width = config->value[ICN_GPU_BN], panels = icn_div_up(s.oc, width);
-  const int64_t panel_elems = icn_round_up(s.kh * s.kw * s.ic, ICN_GPU_DEPTH) * width;
-  memset(packed, 0, icn_conv_gpu_pack_bytes(problem, config));
-  float *bias = packed + s.groups * panels * panel_elems;
-  for (int64_t k = 0; k < s.k; k++) {
-    const int64_t oc = k % s.oc, panel = k / s.oc * panels + oc / width, lane = oc % width;
-    for (int64_t ic = 0; ic < s.ic; ic++)
-      for (int64_t ky = 0; ky < s.kh; ky++)
-        for (int64_t kx = 0; kx < s.kw; kx++)
-          packed[panel * panel_elems + ((ky * s.kw + kx) * s.ic + ic) * width + lane] = icn_conv_weight(problem, constants, k, ic, ky, kx);
-    bias[panel * width + lane] = icn_conv_bias(problem, constants, k);
-  }
+  icn_conv_pack_panels(problem, config->value[ICN_GPU_BN], icn_round_up(s.kh * s.kw * s.ic, ICN_GPU_DEPTH), constants, packed);
 }
 
 icn_status icn_conv_gpu_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,

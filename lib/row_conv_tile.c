@@ -70,47 +70,9 @@ uint64_t icn_conv_tile_pack_bytes(const icn_problem *problem, const icn_config *
   return (uint64_t)(s.groups * panels(&s, config) * panel_width(config) * (s.kh * s.kw * s.ic + 1)) * sizeof(float);
 }
 
-/* One panel's weights for the channels k .. k + live - 1: panel[ky][kx][ic][lane]. The scale of a folded batch-norm is multiplied in. */
-static void pack_panel(const icn_problem *problem, const icn_conv_sizes *s, const icn_value *const *constants, int64_t k, int64_t live,
-                       int64_t width, float *panel) {
-  const icn_value *weights = constants[ICN_CONV_WEIGHT];
-  const icn_view *w = &problem->in[ICN_CONV_WEIGHT], *scales = &problem->in[ICN_CONV_SCALE];
-  float scale[WIDEST_PANEL];
-  for (int64_t lane = 0; lane < live; lane++) {
-    const bool scaled = icn_problem_has(problem, ICN_CONV_SCALE);
-    scale[lane] = scaled ? icn_const_f32(constants[ICN_CONV_SCALE], scales->offset + (k + lane) * scales->stride[0]) : 1;
-  }
-  for (int64_t ic = 0; ic < s->ic; ic++)
-    for (int64_t ky = 0; ky < s->kh; ky++)
-      for (int64_t kx = 0; kx < s->kw; kx++) {
-        float *lanes = panel + ((ky * s->kw + kx) * s->ic + ic) * width;
-        const int64_t tap = w->offset + k * w->stride[0] + ic * w->stride[1] + ky * w->stride[2] + kx * w->stride[3];
-        for (int64_t lane = 0; lane < live; lane++) {
-          const int64_t at = tap + lane * w->stride[0];
-          float value;
-          if (weights->dtype == ICN_F32) {
-            memcpy(&value, (const char *)weights->data + at * (int64_t)sizeof value, sizeof value); /* may be unaligned */
-          } else {
-            value = icn_const_f32(weights, at);
-          }
-          lanes[lane] = value * scale[lane];
-        }
-      }
-}
-
-/* weight[group][panel][ky][kx][ic][lane], then bias[group][panel][lane]; lanes without a channel are 0. */
 void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  const int64_t width = panel_width(config), count = panels(&s, config), panel_elems = s.kh * s.kw * s.ic * width;
-  memset(packed, 0, icn_conv_tile_pack_bytes(problem, config));
-  float *bias = packed + s.groups * count * panel_elems;
-  for (int64_t group = 0; group < s.groups; group++)
-    for (int64_t panel = 0; panel < count; panel++) {
-      const int64_t number = group * count + panel, oc = panel * width, k = group * s.oc + oc;
-      const int64_t live = icn_min64(width, s.oc - oc);
-      pack_panel(problem, &s, constants, k, live, width, packed + number * panel_elems);
-      for (int64_t lane = 0; lane < live; lane++) bias[number * width + lane] = icn_conv_bias(problem, constants, k + lane);
-    }
+  icn_conv_pack_panels(problem, panel_width(config), s.kh * s.kw * s.ic, constants, packed);
 }
 
 icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,

@@ -119,12 +119,23 @@ bool icn_matmul_packable(const icn_problem *problem, icn_reason *why_not) {
   return true;
 }
 
-float icn_matmul_weight(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t k,
-                        int64_t n) {
+static float weight_at(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t k, int64_t n) {
   return problem->params.alpha * icn_const_f32(constants[1], problem->in[1].offset + k * sizes->b_k + n * sizes->b_n);
 }
 
-float icn_matmul_bias(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t n) {
+static float bias_at(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t n) {
   if (!icn_problem_has(problem, 2) || icn_matmul_c_is_residual(problem)) return 0;
   return problem->params.beta * icn_const_f32(constants[2], problem->in[2].offset + n * sizes->c_n);
+}
+
+void icn_matmul_pack_panels(const icn_problem *problem, int64_t width, int64_t depth, const icn_value *const *constants, float *packed) {
+  const icn_matmul_sizes s = icn_matmul_inner(problem);
+  const int64_t count = icn_div_up(s.n, width);
+  memset(packed, 0, (size_t)(count * width * (depth + 1)) * sizeof *packed);
+  float *bias = packed + count * width * depth;
+  for (int64_t n = 0; n < s.n; n++) {
+    float *lane = packed + n / width * depth * width + n % width;
+    for (int64_t k = 0; k < s.k; k++) lane[k * width] = weight_at(problem, &s, constants, k, n);
+    bias[n] = bias_at(problem, &s, constants, n);
+  }
 }

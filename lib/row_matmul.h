@@ -26,8 +26,8 @@ bool icn_matmul_collapse(const icn_problem *problem, icn_matmul_sizes *sizes, ic
 bool icn_matmul_packable(const icn_problem *problem, icn_reason *why_not);
 /* c is added as a residual, not packed as a bias. */
 bool icn_matmul_c_is_residual(const icn_problem *problem);
-/* alpha * b[k][n], and beta * c[n] or 0, for packing. */
-float icn_matmul_weight(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t k, int64_t n);
-float icn_matmul_bias(const icn_problem *problem, const icn_matmul_sizes *sizes, const icn_value *const *constants, int64_t n);
+/* alpha * b as weight[panel][k][lane] in panels of `width` lanes (columns) and `depth` lines (k or more), then bias[panel][lane], which is
+ * beta * c[n] or 0; lines and lanes without a weight are 0. */
+void icn_matmul_pack_panels(const icn_problem *problem, int64_t width, int64_t depth, const icn_value *const *constants, float *packed);
 
 #endif

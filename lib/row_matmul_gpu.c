@@ -1,6 +1,5 @@
 /* Matrix products through local memory. matmul_packed_gpu: b constant, packed; it is a 1x1 convolution over m pixels and runs the kernel of
  * conv_gpu. matmul_gpu: b in place, any strides (kernels/matmul_gpu.cl). config: as row_gpu_tile.h says. */
-#include <string.h>
 
 #include "row_conv.h"
 #include "row_gpu_tile.h"
@@ -38,15 +37,7 @@ uint64_t icn_matmul_packed_gpu_pack_bytes(const icn_problem *problem, const icn_
 }
 
 void icn_matmul_packed_gpu_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
-  const icn_matmul_sizes s = icn_matmul_inner(problem);
-  const int64_t width = config->value[ICN_GPU_BN], panel_elems = icn_round_up(s.k, ICN_GPU_DEPTH) * width;
-  memset(packed, 0, icn_matmul_packed_gpu_pack_bytes(problem, config));
-  float *bias = packed + icn_div_up(s.n, width) * panel_elems;
-  for (int64_t n = 0; n < s.n; n++) {
-    for (int64_t k = 0; k < s.k; k++)
-      packed[n / width * panel_elems + k * width + n % width] = icn_matmul_weight(problem, &s, constants, k, n);
-    bias[n] = icn_matmul_bias(problem, &s, constants, n);
-  }
+  icn_matmul_pack_panels(problem, config->value[ICN_GPU_BN], icn_round_up(icn_matmul_inner(problem).k, ICN_GPU_DEPTH), constants, packed);
 }
 
 icn_status icn_matmul_packed_gpu_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,

@@ -60,16 +60,9 @@ uint64_t icn_matmul_packed_pack_bytes(const icn_problem *problem, const icn_conf
   return (uint64_t)(icn_round_up(s.n, panel_width(config)) * (s.k + 1)) * sizeof(float);
 }
 
-/* weight[panel][k][lane], then bias[panel][lane]: what conv_tile reads with a 1x1 window. */
+/* What conv_tile reads with a 1x1 window. */
 void icn_matmul_packed_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
-  const icn_matmul_sizes s = icn_matmul_inner(problem);
-  const int64_t width = panel_width(config);
-  memset(packed, 0, icn_matmul_packed_pack_bytes(problem, config));
-  float *bias = packed + icn_round_up(s.n, width) * s.k;
-  for (int64_t n = 0; n < s.n; n++) {
-    for (int64_t k = 0; k < s.k; k++) packed[(n / width * s.k + k) * width + n % width] = icn_matmul_weight(problem, &s, constants, k, n);
-    bias[n] = icn_matmul_bias(problem, &s, constants, n);
-  }
+  icn_matmul_pack_panels(problem, panel_width(config), icn_matmul_inner(problem).k, constants, packed);
 }
 
 icn_status icn_matmul_packed_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
