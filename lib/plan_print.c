@@ -85,7 +85,11 @@ static void print_totals(const icn_plan *plan, icn_text *text) {
   append_count(text, plan->step_count, "launch", "launches");
   icn_text_append(text, " of ");
   append_count(text, programs, "program", "programs");
-  icn_text_append(text, flop < 1e7 ? ", %.3f MFLOP" : ", %.3f GFLOP", flop < 1e7 ? flop / 1e6 : flop / 1e9);
+  if (flop < 1e4) {
+    icn_text_append(text, ", %.0f FLOP", flop);
+  } else {
+    icn_text_append(text, flop < 1e7 ? ", %.3f MFLOP" : ", %.3f GFLOP", flop < 1e7 ? flop / 1e6 : flop / 1e9);
+  }
   icn_text_append(text, seconds < 1e-3 ? ", %.1f us expected\n" : ", %.1f ms expected\n", seconds < 1e-3 ? seconds * 1e6 : seconds * 1e3);
   icn_text_append(text, "activations ");
   append_bytes(text, plan->arena_bytes);

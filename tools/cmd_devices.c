@@ -50,6 +50,11 @@ static int print_table(const session *s) {
   for (size_t i = 0; i < s->device_count; i++) {
     icn_device_info info = icn_device_get_info(s->devices[i]);
     table_add(&t, "%s", device_label(s->devices[i], label));
+    if (info.kind == ICN_DEVICE_REFERENCE) {
+      static const char *const cells[] = {"-", "plain C without OpenCL", "-", "-", "-", "-", "-", "-"};
+      for (size_t k = 0; k < sizeof cells / sizeof cells[0]; k++) table_add(&t, "%s", cells[k]);
+      continue;
+    }
     table_add(&t, "%s", kind_name(info.kind));
     table_add(&t, "%s", info.name);
     table_add(&t, "%u", info.compute_units);
@@ -68,6 +73,8 @@ static int record(const session *s, const char *path) {
   icn_error error;
   char *text;
   if (s->device_count > 1) return tool_usage("devices: --record writes one device; name it with --device (there are %zu)", s->device_count);
+  if (icn_device_get_info(s->devices[0]).kind == ICN_DEVICE_REFERENCE)
+    return tool_usage("devices: --record describes OpenCL devices; there is no plan for the reference, which is plain C");
   progress_show("measuring the device", 0, 0);
   icn_status status = icn_device_record(s->devices[0], s->context, &text, &error);
   progress_clear();
@@ -87,7 +94,8 @@ static int run(int argc, char **argv) {
       SESSION_DEVICE_OPTION(so),
       {"json", NULL, OPTION_FLAG, &json, 0, 0, "print JSON instead of a table"},
       {"record", "FILE", OPTION_TEXT, &record_path, 0, 0,
-       "measure the device, which takes about a second, and write a description from which 'clinception plan --device-file FILE' makes its "
+       "measure the device, which takes about a second on an otherwise idle machine, and write a description from which 'clinception plan "
+       "--device-file FILE' makes its "
        "plans, here or on any other machine"},
   };
   text_list positionals = {0};

@@ -543,6 +543,8 @@ static void plans_and_sources_are_text(void **state) {
   if (icn_context_device_count(f->context) == 0) skip();
   const icn_device *device = icn_context_device(f->context, 0);
   if (icn_device_record(device, f->context, &record, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_non_null(strstr(record, "\nflop_per_second: "));
+  assert_null(strstr(record, "_per_second: 0\n")); /* measured */
   options.device_text = record;
   options.why = 1;
   if (icn_model_plan(f->model, &options, &text, &error) != ICN_OK) fail_msg("%s", error.message);

@@ -177,6 +177,10 @@ static void devices_are_listed_and_recorded(void **state) {
   SUCCEEDS("$T devices --json");
   assert_says("\"compute_units\"");
   SUCCEEDS("$T devices --device 0 --record $D/device.txt");
+  FAILS(2, "no plan for the reference", "$T devices --device reference --record $D/reference.txt");
+  assert_false(exists("reference.txt"));
+  SUCCEEDS("$T devices --device reference");
+  assert_says("plain C without OpenCL");
   assert_int_equal(sh("grep -E '^(flop|bytes)_per_second: [1-9]' $D/device.txt | wc -l | grep -x 2"), 0);
   SUCCEEDS("$T plan $M/colours.onnx");
   assert_says(", assumed for");

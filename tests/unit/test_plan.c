@@ -311,6 +311,14 @@ static void printed_plan_names_layers_and_totals(void **state) {
   assert_non_null(strstr(text.data, "input in0"));
   assert_non_null(strstr(text.data, "mid2"));
   assert_non_null(strstr(text.data, "layers ("));
+  assert_non_null(strstr(text.data, "GB/s, assumed"));
+  assert_null(strstr(text.data, "chosen")); /* no row was forced */
+  icn_text_fini(&text);
+  device.flop_per_second = 3e11;
+  device.bytes_per_second = 2e10;
+  icn_text_init(&text, &allocator);
+  icn_plan_print(&plan, &b->graph, &device, &text);
+  assert_non_null(strstr(text.data, "rates  300 GFLOP/s, 20 GB/s, measured"));
   icn_text_fini(&text);
   icn_plan_fini(&plan);
   builder_free(b);

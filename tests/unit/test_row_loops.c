@@ -122,6 +122,30 @@ static void ranges_keep_the_device_limits(void **state) {
   }
 }
 
+static double unary_cost(icn_function function) {
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_row *row = icn_row_find("unary");
+  icn_problem problem;
+  icn_config config;
+  memset(&problem, 0, sizeof problem);
+  memset(&config, 0, sizeof config);
+  problem.op = ICN_OP_UNARY;
+  problem.present = 1;
+  problem.params.function = function;
+  problem.in[0] = problem.out = dense(1, (const int64_t[]){1 << 20});
+  assert_non_null(row);
+  return row->cost(&problem, &device, &config);
+}
+
+static void one_instruction_functions_are_cheap(void **state) {
+  (void)state;
+  static const icn_function cheap[] = {ICN_FN_ABS, ICN_FN_NEG, ICN_FN_FLOOR, ICN_FN_CEIL, ICN_FN_SQUARE, ICN_FN_SIGN, ICN_FN_ROUND};
+  for (size_t i = 0; i < sizeof cheap / sizeof cheap[0]; i++) {
+    assert_true(unary_cost(cheap[i]) == unary_cost(ICN_FN_ABS));
+    assert_true(unary_cost(cheap[i]) < unary_cost(ICN_FN_EXP));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dense_views_become_one_dim),
@@ -131,6 +155,7 @@ int main(void) {
       cmocka_unit_test(runs_say_why_not),
       cmocka_unit_test(cuts_cover_everything),
       cmocka_unit_test(ranges_keep_the_device_limits),
+      cmocka_unit_test(one_instruction_functions_are_cheap),
   };
   return cmocka_run_group_tests_name("row_loops", tests, NULL, NULL);
 }
