@@ -189,15 +189,21 @@ static void counts_that_lie(void **state) {
   }
 }
 
-/* Zero times anything is nothing: legal, however large the other dimension. */
-static void no_elements_need_no_bytes(void **state) {
-  (void)state;
+static icn_status try_empty_tensor(int64_t other) {
   model_writer model = model_begin(13);
   model_output(&model, "y");
-  model_tensor(&model, "none", ONNX_FLOAT, 2, (const int64_t[]){0, INT64_MAX}, "", 0);
+  model_tensor(&model, "none", ONNX_FLOAT, 2, (const int64_t[]){0, other}, "", 0);
   proto_writer file = model_end(&model);
-  assert_int_equal(try_bytes(file.data, file.bytes), ICN_OK);
+  icn_status status = try_bytes(file.data, file.bytes);
   proto_free(&file);
+  return status;
+}
+
+/* Zero times anything is nothing and legal; but what is multiplied to strides is held to the limit of elements. */
+static void no_elements_need_no_bytes(void **state) {
+  (void)state;
+  assert_int_equal(try_empty_tensor(1000000), ICN_OK);
+  assert_int_equal(try_empty_tensor(INT64_MAX), ICN_FORMAT);
 }
 
 int main(void) {

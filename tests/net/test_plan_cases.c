@@ -124,7 +124,7 @@ static void own_cases(void **state) {
 static void cases_of_the_onnx_package(void **state) {
   (void)state;
   const char *folder = getenv("ICN_CASES_DIR");
-  if (folder == NULL) {
+  if (folder == NULL || folder[0] == '\0') {
     print_message("ICN_CASES_DIR is not set\n");
     skip();
   }
