@@ -249,7 +249,7 @@ static void fold_floats(icn_importer *im, const icn_node *node, icn_arena *arena
     icn_im_fail(im, ICN_UNSUPPORTED, "its inputs are all constants, but computing it at load would take too long");
     return;
   }
-  im->status = icn_ref_compute(&problem, pointers, out, im->error);
+  im->status = icn_ref_compute(&problem, pointers, out, &im->scratch.allocator, im->error);
 }
 
 int icn_im_fold(icn_importer *im, icn_op op, const icn_params *params, const int *inputs, int count, const icn_shape *shape) {

@@ -28,16 +28,6 @@ bool icn_walk_next(icn_walk *walk) {
   return false;
 }
 
-double *icn_ref_doubles(int64_t count) {
-  icn_allocator allocator = icn_allocator_default();
-  return icn_allocate_array(&allocator, count > 0 ? (size_t)count : 1, sizeof(double));
-}
-
-void icn_ref_release(double *memory) {
-  icn_allocator allocator = icn_allocator_default();
-  icn_release(&allocator, memory);
-}
-
 static const icn_ref_function FUNCTIONS[ICN_OP_COUNT] = {
     [ICN_OP_CONV] = icn_ref_conv,       [ICN_OP_CONV_TRANSPOSE] = icn_ref_conv_transpose,
     [ICN_OP_MATMUL] = icn_ref_matmul,   [ICN_OP_POOL] = icn_ref_pool,
@@ -48,12 +38,15 @@ static const icn_ref_function FUNCTIONS[ICN_OP_COUNT] = {
     [ICN_OP_COPY] = icn_ref_copy,
 };
 
-icn_status icn_ref_compute(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
+icn_status icn_ref_compute(const icn_problem *problem, const void *const *in, float *out, const icn_allocator *allocator,
+                           icn_error *error) {
   unsigned op = (unsigned)problem->op;
   if (op >= ICN_OP_COUNT || FUNCTIONS[op] == NULL) {
     return icn_error_set(error, ICN_UNSUPPORTED, "the reference does not compute the operation \"%s\"", icn_op_name(problem->op));
   }
-  return FUNCTIONS[op](problem, in, out, error);
+  const icn_allocator standard = icn_allocator_default();
+  const icn_ref_means means = {allocator != NULL ? allocator : &standard, error};
+  return FUNCTIONS[op](problem, in, out, &means);
 }
 
 /* ------------------------------------------------------------- whole graph */
@@ -95,7 +88,7 @@ static icn_status run_node(const icn_graph *graph, const icn_node *node, const f
       in[1] = index_constant(&graph->values[node->inputs[1]], arena);
       if (in[1] == NULL) return icn_error_memory(error, 0, node->name);
     }
-    ICN_TRY(icn_ref_compute(&problem, in, out, error));
+    ICN_TRY(icn_ref_compute(&problem, in, out, &arena->allocator, error));
   }
   values[node->output] = out;
 done:

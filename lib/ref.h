@@ -5,9 +5,10 @@
 #include "problem.h"
 
 /* Computes `problem`. in[i] is the base pointer of input i (the view's offset is added here), NULL when absent; RESAMPLE's input 1 is
- * int32_t. `out` likewise. Elements outside the output view are not touched. Inputs and output must not overlap. Fails: ICN_UNSUPPORTED for
- * an operation that is none of ours. */
-icn_status icn_ref_compute(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
+ * int32_t. `out` likewise. Elements outside the output view are not touched. Inputs and output must not overlap.
+ * `allocator` (NULL: the C library's) is for the computation's own sums, given back before it returns. Fails: ICN_NO_MEMORY,
+ * ICN_UNSUPPORTED for an operation that is none of ours. */
+icn_status icn_ref_compute(const icn_problem *problem, const void *const *in, float *out, const icn_allocator *allocator, icn_error *error);
 
 /* One scalar function in double. */
 double icn_ref_unary(icn_function function, double x, double alpha, double beta, double gamma);

@@ -76,13 +76,15 @@ static void sum_pixel(const icn_problem *p, const float *x, int64_t oy, int64_t 
   }
 }
 
-static icn_status convolve(const icn_problem *p, const void *const *in, float *out, icn_error *error) {
+static icn_status convolve(const icn_problem *p, const void *const *in, float *out, const icn_ref_means *means) {
   const icn_view *x = &p->in[ICN_CONV_X];
   const int64_t *y = p->out.shape.dim;
   int64_t groups = p->params.groups, ic_count = x->shape.dim[1] / groups, oc_count = y[1] / groups;
+  if (oc_count == 0) return ICN_OK;
   int64_t weight_count = ic_count * oc_count * p->params.kernel[0] * p->params.kernel[1];
-  double *weights = icn_ref_doubles(weight_count + oc_count);
-  if (weights == NULL) return icn_error_memory(error, (size_t)(weight_count + oc_count) * sizeof(double), "the reference convolution");
+  double *weights = icn_allocate_array(means->allocator, (size_t)(weight_count + oc_count), sizeof(double));
+  if (weights == NULL)
+    return icn_error_memory(means->error, (size_t)(weight_count + oc_count) * sizeof(double), "the reference convolution");
   double *sum = weights + weight_count;
   for (int64_t g = 0; g < groups; g++) {
     gather_weights(p, in, g, ic_count, oc_count, weights);
@@ -96,16 +98,16 @@ static icn_status convolve(const icn_problem *p, const void *const *in, float *o
       }
     }
   }
-  icn_ref_release(weights);
+  icn_release(means->allocator, weights);
   return ICN_OK;
 }
 
-icn_status icn_ref_conv(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  return convolve(problem, in, out, error);
+icn_status icn_ref_conv(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  return convolve(problem, in, out, means);
 }
 
-icn_status icn_ref_conv_transpose(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  return convolve(problem, in, out, error);
+icn_status icn_ref_conv_transpose(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  return convolve(problem, in, out, means);
 }
 
 /* ----------------------------------------------------------- matrix product */
@@ -160,12 +162,13 @@ static void set_strides(const icn_problem *p, matrices *x) {
   x->out_column = out->stride[ro - 1];
 }
 
-icn_status icn_ref_matmul(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
+icn_status icn_ref_matmul(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
   matrices x;
   memset(&x, 0, sizeof x);
   set_strides(problem, &x);
-  double *sum = icn_ref_doubles(x.n);
-  if (sum == NULL) return icn_error_memory(error, (size_t)x.n * sizeof *sum, "the reference matrix product");
+  if (x.n == 0) return ICN_OK;
+  double *sum = icn_allocate_array(means->allocator, (size_t)x.n, sizeof *sum);
+  if (sum == NULL) return icn_error_memory(means->error, (size_t)x.n * sizeof *sum, "the reference matrix product");
   icn_shape lead = icn_shape_make(problem->out.shape.rank - 2, problem->out.shape.dim);
   icn_view a = leading(&problem->in[0], &lead), b = leading(&problem->in[1], &lead), y = leading(&problem->out, &lead);
   icn_view c = y, c_whole = problem->out;
@@ -185,6 +188,6 @@ icn_status icn_ref_matmul(const icn_problem *problem, const void *const *in, flo
     x.c = c_data == NULL ? NULL : c_data + walk.at[3];
     multiply(problem, &x, sum);
   }
-  icn_ref_release(sum);
+  icn_release(means->allocator, sum);
   return ICN_OK;
 }

@@ -102,8 +102,8 @@ double icn_ref_binary(icn_function function, double a, double b) {
   }
 }
 
-icn_status icn_ref_map_unary(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_map_unary(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const icn_params *q = &problem->params;
   const float *x = in[0];
   const icn_view *views[2] = {&problem->in[0], &problem->out};
@@ -115,8 +115,8 @@ icn_status icn_ref_map_unary(const icn_problem *problem, const void *const *in, 
   return ICN_OK;
 }
 
-icn_status icn_ref_map_binary(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_map_binary(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const float *a = in[0], *b = in[1];
   icn_view a_view = icn_view_broadcast(&problem->in[0], &problem->out.shape);
   icn_view b_view = icn_view_broadcast(&problem->in[1], &problem->out.shape);
@@ -128,8 +128,8 @@ icn_status icn_ref_map_binary(const icn_problem *problem, const void *const *in,
   return ICN_OK;
 }
 
-icn_status icn_ref_affine(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_affine(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const float *x = in[0], *scale = (const float *)in[1] + problem->in[1].offset, *shift = (const float *)in[2] + problem->in[2].offset;
   const icn_view *views[2] = {&problem->in[0], &problem->out};
   icn_walk walk;

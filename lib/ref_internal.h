@@ -31,23 +31,25 @@ static inline float icn_ref_finish(const icn_problem *problem, double value) {
   return (float)icn_ref_unary(e->function, value, (double)e->alpha, (double)e->beta, 0.0);
 }
 
-/* Memory for one computation; ICN_NO_MEMORY in the callers when NULL. Released by icn_ref_release. */
-double *icn_ref_doubles(int64_t count);
-void icn_ref_release(double *memory);
+/* What a computation may use: memory for its own sums, and where to leave a sentence. */
+typedef struct icn_ref_means {
+  const icn_allocator *allocator;
+  icn_error *error;
+} icn_ref_means;
 
-typedef icn_status (*icn_ref_function)(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_conv(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_conv_transpose(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_matmul(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_lrn(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_map_unary(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_map_binary(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_affine(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_reduce(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_softmax(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_copy(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_pad(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
-icn_status icn_ref_resample(const icn_problem *problem, const void *const *in, float *out, icn_error *error);
+typedef icn_status (*icn_ref_function)(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_conv(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_conv_transpose(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_matmul(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_lrn(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_map_unary(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_map_binary(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_affine(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_reduce(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_softmax(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_copy(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_pad(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
+icn_status icn_ref_resample(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means);
 
 #endif

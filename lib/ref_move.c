@@ -2,8 +2,8 @@
 
 #include "ref_internal.h"
 
-icn_status icn_ref_copy(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_copy(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const float *x = in[0];
   const icn_view *views[2] = {&problem->in[0], &problem->out};
   icn_walk walk;
@@ -36,8 +36,8 @@ static int64_t pad_source(icn_pad_mode mode, int64_t i, int64_t size) {
   }
 }
 
-icn_status icn_ref_pad(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_pad(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const icn_params *q = &problem->params;
   const icn_view *x = &problem->in[0];
   const float *data = in[0];
@@ -56,8 +56,8 @@ icn_status icn_ref_pad(const icn_problem *problem, const void *const *in, float 
   return ICN_OK;
 }
 
-icn_status icn_ref_resample(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_resample(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   int axis = problem->params.axis;
   const icn_view *x = &problem->in[0], *index_view = &problem->in[1], *weight_view = &problem->in[2];
   const float *data = in[0], *weight = (const float *)in[2] + weight_view->offset;

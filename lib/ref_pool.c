@@ -64,8 +64,8 @@ static double pool_one(const icn_params *q, const icn_view *x, const float *imag
   return finish(q, sum, count, wy.padded * wx.padded);
 }
 
-icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const icn_view *x = &problem->in[0], *y = &problem->out;
   for (int64_t n = 0; n < y->shape.dim[0]; n++) {
     for (int64_t c = 0; c < y->shape.dim[1]; c++) {
@@ -82,8 +82,8 @@ icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float
 }
 
 /* x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta. The window starts (size - 1) / 2 channels below. */
-icn_status icn_ref_lrn(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_lrn(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   const icn_params *q = &problem->params;
   const icn_view *x = &problem->in[0], *y = &problem->out;
   const float *data = in[0];

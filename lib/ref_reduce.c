@@ -42,8 +42,8 @@ static void split_view(const icn_view *x, uint32_t axes, icn_view *kept, icn_vie
   }
 }
 
-icn_status icn_ref_reduce(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_reduce(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   icn_function function = problem->params.function;
   icn_view kept, reduced;
   split_view(&problem->in[0], problem->params.axes, &kept, &reduced);
@@ -64,8 +64,8 @@ icn_status icn_ref_reduce(const icn_problem *problem, const void *const *in, flo
 }
 
 /* exp(x - max) / sum, or x - max - log(sum) for the logarithm. */
-icn_status icn_ref_softmax(const icn_problem *problem, const void *const *in, float *out, icn_error *error) {
-  (void)error;
+icn_status icn_ref_softmax(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
+  (void)means;
   int axis = problem->params.axis;
   bool logarithm = problem->params.function == ICN_FN_LOG;
   icn_view x_view, y_view, unused;

@@ -139,7 +139,7 @@ static void compare(const builder *b, const icn_plan *plan, const icn_test_run *
     icn_problem copy = {.op = ICN_OP_COPY, .present = 1, .in = {value->view}, .out = icn_view_dense(shape)};
     float *got = malloc((size_t)icn_shape_elems(shape) * sizeof(float));
     const void *from = run->buffers[value->place.buffer] + value->place.offset;
-    assert_int_equal(icn_ref_compute(&copy, &from, got, NULL), ICN_OK);
+    assert_int_equal(icn_ref_compute(&copy, &from, got, NULL, NULL), ICN_OK);
     assert_memory_equal(got, want[value->value], (size_t)icn_shape_elems(shape) * sizeof(float));
     free(got);
   }

@@ -124,7 +124,7 @@ static icn_status sum_of_absolutes(kernel_data *data, icn_error *error) {
   }
   const void *in[ICN_MAX_INPUTS];
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = absolute[i];
-  icn_status status = icn_ref_compute(&problem, in, data->magnitude, error);
+  icn_status status = icn_ref_compute(&problem, in, data->magnitude, NULL, error);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) free(absolute[i]);
   return status;
 }
@@ -237,7 +237,7 @@ bool kernel_data_make(kernel_data *data, const kernel_case *c, kernel_mode mode,
   if (!ok) icn_error_memory(error, count * sizeof(float), "a kernel case");
   const void *in[ICN_MAX_INPUTS];
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
-  ok = ok && icn_ref_compute(&data->dense, in, data->want, error) == ICN_OK;
+  ok = ok && icn_ref_compute(&data->dense, in, data->want, NULL, error) == ICN_OK;
   ok = ok && (mode == KERNEL_EXACT || make_magnitude(data, error) == ICN_OK);
   if (!ok) kernel_data_free(data);
   return ok;

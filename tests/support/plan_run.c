@@ -73,7 +73,7 @@ static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const i
       fill_constant(value, unpacked[i]);
     }
   }
-  icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT), error);
+  icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT), NULL, error);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) free(unpacked[i]);
   return status;
 }

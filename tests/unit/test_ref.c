@@ -33,7 +33,7 @@ static void set_input(icn_problem *p, int i, icn_shape shape) {
 static void compute(const icn_problem *p, const void *const *in, float *out) {
   icn_error error;
   icn_error_clear(&error);
-  assert_int_equal(icn_ref_compute(p, in, out, &error), ICN_OK);
+  assert_int_equal(icn_ref_compute(p, in, out, NULL, &error), ICN_OK);
 }
 
 static void assert_floats(const float *have, const float *want, size_t count) {
@@ -507,7 +507,7 @@ static void unknown_operation_is_refused(void **state) {
   (void)state;
   icn_problem p = problem_of(ICN_OP_CONCAT);
   icn_error error;
-  assert_int_equal(icn_ref_compute(&p, NULL, NULL, &error), ICN_UNSUPPORTED);
+  assert_int_equal(icn_ref_compute(&p, NULL, NULL, NULL, &error), ICN_UNSUPPORTED);
   assert_non_null(strstr(error.message, "concat"));
 }
 
