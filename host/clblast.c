@@ -77,7 +77,7 @@ done:
   return status;
 }
 
-static icn_status make_temp(icn_runtime *runtime, icn_clblast_gemm *gemm, const char *name, icn_error *error) {
+static icn_status set_temp(icn_runtime *runtime, icn_clblast_gemm *gemm, const icn_buffer *planned, const char *name, icn_error *error) {
   icn_status status = ICN_OK;
   clblast_temp_bytes temp_bytes;
   size_t bytes = 0;
@@ -85,14 +85,11 @@ static icn_status make_temp(icn_runtime *runtime, icn_clblast_gemm *gemm, const 
   int code = temp_bytes(LAYOUT_ROW_MAJOR, transposition(gemm->transpose_a), transposition(gemm->transpose_b), gemm->m, gemm->n, gemm->k,
                         gemm->offset_a, gemm->lda, gemm->offset_b, gemm->ldb, gemm->offset_c, gemm->ldc, &runtime->queue, &bytes);
   ICN_TRY(check_code(code, "CLBlastSGemmTempBufferSize(m, n, k)", name, error));
-  if (bytes > 0) ICN_TRY(icn_buffer_create(runtime, bytes, NULL, &gemm->temp, error));
+  ICN_REQUIRE(bytes <= planned->bytes, ICN_UNSUPPORTED, "%s: CLBlast wants %zu bytes for itself, %llu are planned", name, bytes,
+              (unsigned long long)planned->bytes);
+  gemm->temp = bytes > 0 ? planned->memory : NULL;
 done:
   return status;
-}
-
-void icn_clblast_release(icn_clblast_gemm *gemm) {
-  icn_buffer_destroy(gemm->temp);
-  gemm->temp = NULL;
 }
 
 icn_status icn_clblast_bind(icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
@@ -103,19 +100,21 @@ icn_status icn_clblast_bind(icn_runtime *runtime, const icn_launch *launch, icn_
   size_t *const offset[] = {&gemm->offset_a, &gemm->offset_b, &gemm->offset_c};
   size_t *const sizes[] = {&gemm->m, &gemm->n, &gemm->k, &gemm->lda, &gemm->ldb, &gemm->ldc};
   ICN_REQUIRE(icn_clblast_usable(runtime->context), ICN_UNSUPPORTED, "%s: the plan asks for CLBlast, which is not there", name);
-  ICN_REQUIRE(launch->arg_count == 13, ICN_ARGUMENT, "%s: a CLBlast launch has 13 arguments, this one %d", name, launch->arg_count);
+  ICN_REQUIRE(launch->arg_count == 14, ICN_ARGUMENT, "%s: a CLBlast launch has 14 arguments, this one %d", name, launch->arg_count);
   for (int i = 0; i < 3; i++) {
     const icn_buffer *buffer = operands[args[i].as.operand];
     ICN_REQUIRE(buffer != NULL, ICN_ARGUMENT, "%s: operand %d of the CLBlast launch has no buffer", name, i);
     *memory[i] = buffer->memory;
     *offset[i] = (size_t)offsets[args[i].as.operand];
   }
-  gemm->transpose_a = args[3].as.i != 0;
-  gemm->transpose_b = args[4].as.i != 0;
-  for (int i = 0; i < 6; i++) *sizes[i] = (size_t)args[5 + i].as.i;
-  gemm->alpha = args[11].as.f;
-  gemm->beta = args[12].as.f;
-  ICN_TRY(make_temp(runtime, gemm, name, error));
+  const icn_buffer *library = operands[args[3].as.operand];
+  ICN_REQUIRE(library != NULL && offsets[args[3].as.operand] == 0, ICN_ARGUMENT, "%s: CLBlast's own memory has to begin a buffer", name);
+  gemm->transpose_a = args[4].as.i != 0;
+  gemm->transpose_b = args[5].as.i != 0;
+  for (int i = 0; i < 6; i++) *sizes[i] = (size_t)args[6 + i].as.i;
+  gemm->alpha = args[12].as.f;
+  gemm->beta = args[13].as.f;
+  ICN_TRY(set_temp(runtime, gemm, library, name, error));
 done:
   return status;
 }
@@ -125,6 +124,6 @@ icn_status icn_clblast_enqueue(icn_runtime *runtime, const icn_clblast_gemm *gem
   memcpy(&sgemm, &runtime->context->clblast_sgemm, sizeof sgemm);
   int code = sgemm(LAYOUT_ROW_MAJOR, transposition(gemm->transpose_a), transposition(gemm->transpose_b), gemm->m, gemm->n, gemm->k,
                    gemm->alpha, gemm->a, gemm->offset_a, gemm->lda, gemm->b, gemm->offset_b, gemm->ldb, gemm->beta, gemm->c, gemm->offset_c,
-                   gemm->ldc, &runtime->queue, event, gemm->temp == NULL ? NULL : gemm->temp->memory);
+                   gemm->ldc, &runtime->queue, event, gemm->temp);
   return check_code(code, "CLBlastSgemmWithTempBuffer(m, n, k)", name, error);
 }

@@ -11,7 +11,7 @@ typedef struct icn_clblast_gemm {
   float alpha, beta;
   cl_mem a, b, c;
   size_t offset_a, offset_b, offset_c;
-  icn_buffer *temp; /* what CLBlast wants for padded copies; NULL: nothing */
+  cl_mem temp; /* where CLBlast puts padded copies; NULL: it makes none */
 } icn_clblast_gemm;
 
 /* Opens the library for a context (nothing happens when it is not there). */
@@ -22,11 +22,10 @@ bool icn_clblast_usable(const icn_context *context);
 /* Adds "icn_clblast" to a description's extensions where CLBlast can be called: rows look for it there. */
 void icn_clblast_mark(const icn_context *context, icn_device_desc *desc);
 
-/* Reads the launch's arguments and makes the temporary buffer, so that a run allocates nothing. Fails: ICN_UNSUPPORTED without CLBlast,
- * ICN_ARGUMENT (an operand is missing), ICN_DEVICE_MEMORY. icn_clblast_release afterwards in any case. */
+/* Reads the launch's arguments; CLBlast's own memory is one of them, so that a run allocates nothing. Fails: ICN_UNSUPPORTED without
+ * CLBlast or when it wants more memory than was planned, ICN_ARGUMENT (an operand is missing). */
 icn_status icn_clblast_bind(icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
                             const int64_t offsets[ICN_OPERAND_COUNT], const char *name, icn_clblast_gemm *gemm, icn_error *error);
-void icn_clblast_release(icn_clblast_gemm *gemm);
 icn_status icn_clblast_enqueue(icn_runtime *runtime, const icn_clblast_gemm *gemm, const char *name, cl_event *event, icn_error *error);
 
 #endif

@@ -65,6 +65,7 @@ static icn_status create_buffers(icn_executor *executor, icn_error *error) {
         ICN_TRY(upload(executor, i, error));
         continue;
       case ICN_BUFFER_ARENA:
+      case ICN_BUFFER_LIBRARY:
         executor->memory.arena_bytes += wanted->bytes;
         break;
       case ICN_BUFFER_INPUT:

@@ -283,7 +283,6 @@ void icn_bound_destroy(icn_bound *bound) {
   icn_allocator allocator = bound->allocator;
   if (bound->event != NULL) (void)bound->cl->clReleaseEvent(bound->event);
   if (bound->kernel != NULL) (void)bound->cl->clReleaseKernel(bound->kernel);
-  icn_clblast_release(&bound->gemm);
   icn_release(&allocator, bound->name);
   icn_release(&allocator, bound);
 }

@@ -10,10 +10,11 @@
 enum {
   ICN_OPERAND_IN = 0, /* + input index, 0..4 (constants are uploaded as dense f32, RESAMPLE's index as int32) */
   ICN_OPERAND_OUT = 5,
-  ICN_OPERAND_PACKED = 6,  /* the row's packed weights */
-  ICN_OPERAND_ZEROS = 7,   /* at least emit.zeros_elems floats of zero: where padding taps read */
-  ICN_OPERAND_SCRATCH = 8, /* + scratch index 0..1 */
-  ICN_OPERAND_COUNT = 10
+  ICN_OPERAND_PACKED = 6,   /* the row's packed weights */
+  ICN_OPERAND_ZEROS = 7,    /* at least emit.zeros_elems floats of zero: where padding taps read */
+  ICN_OPERAND_SCRATCH = 8,  /* + scratch index 0..1 */
+  ICN_OPERAND_LIBRARY = 10, /* emit.library_bytes of memory for a called library, from the buffer's first byte on */
+  ICN_OPERAND_COUNT = 11
 };
 
 typedef enum icn_arg_kind { ICN_ARG_TENSOR, ICN_ARG_INT, ICN_ARG_FLOAT, ICN_ARG_INT8, ICN_ARG_LOCAL } icn_arg_kind;
@@ -32,8 +33,8 @@ typedef struct icn_arg {
 
 typedef enum icn_launch_kind {
   ICN_LAUNCH_KERNEL = 0,
-  /* CLBlastSgemm, row-major. args: TENSOR a, TENSOR b, TENSOR c, INT transpose_a, transpose_b, m, n, k, lda, ldb, ldc, FLOAT alpha, beta.
-   * Only where the device's extensions name "icn_clblast" (the host adds it where it can call CLBlast). */
+  /* CLBlastSgemm, row-major. args: TENSOR a, TENSOR b, TENSOR c, TENSOR library, INT transpose_a, transpose_b, m, n, k, lda, ldb, ldc,
+   * FLOAT alpha, beta. Only where the device's extensions name "icn_clblast" (the host adds it where it can call CLBlast). */
   ICN_LAUNCH_CLBLAST_GEMM
 } icn_launch_kind;
 
@@ -56,6 +57,9 @@ typedef struct icn_emit {
   icn_launch launch[ICN_MAX_LAUNCHES];
   uint64_t scratch_bytes[ICN_MAX_SCRATCH];
   uint64_t zeros_elems;
+  /* A buffer of its own, shared by all layers: a library reads its operands in the arena while it writes there, which OpenCL does not
+   * define for a part of the same buffer. */
+  uint64_t library_bytes;
 } icn_emit;
 
 /* Starts a launch (NULL when the row made too many: a bug). Then set dims, global, local and push the arguments in the kernel's order. */

@@ -34,7 +34,7 @@ typedef struct icn_lowering {
   int *constants;     /* by graph value: storage of a constant, -1: none yet */
   int *concat_uses;   /* by graph value */
   int *uses;          /* by graph value, graph outputs included */
-  int zeros;          /* storage, -1: none yet */
+  int zeros, library; /* storages, -1: none yet */
 } icn_lowering;
 
 /* A new storage, or -1 when memory ran out. */

@@ -60,16 +60,20 @@ static bool uses_operand(const icn_emit *emit, int operand) {
   return false;
 }
 
-static int zeros_storage(icn_lowering *lowering, uint64_t bytes) {
-  if (lowering->zeros < 0) lowering->zeros = icn_lower_storage(lowering, ICN_BUFFER_ZEROS, -1, -1, bytes);
-  if (lowering->zeros >= 0 && lowering->storages[lowering->zeros].bytes < bytes) lowering->storages[lowering->zeros].bytes = bytes;
-  return lowering->zeros;
+/* One buffer for all layers, as large as the largest need. */
+static int common_storage(icn_lowering *lowering, int *storage, icn_buffer_kind kind, uint64_t bytes) {
+  if (*storage < 0) *storage = icn_lower_storage(lowering, kind, -1, -1, bytes);
+  if (*storage >= 0 && lowering->storages[*storage].bytes < bytes) lowering->storages[*storage].bytes = bytes;
+  return *storage;
 }
 
 static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, const operands *slots, int operand) {
   const icn_row *row = layer->choice.row;
   if (operand == ICN_OPERAND_OUT) return slots->out.storage;
-  if (operand == ICN_OPERAND_ZEROS) return zeros_storage(lowering, layer->emit.zeros_elems * sizeof(float));
+  if (operand == ICN_OPERAND_ZEROS) {
+    return common_storage(lowering, &lowering->zeros, ICN_BUFFER_ZEROS, layer->emit.zeros_elems * sizeof(float));
+  }
+  if (operand == ICN_OPERAND_LIBRARY) return common_storage(lowering, &lowering->library, ICN_BUFFER_LIBRARY, layer->emit.library_bytes);
   if (operand == ICN_OPERAND_PACKED) {
     uint64_t bytes = row->pack_bytes(&layer->problem, &layer->choice.config);
     return icn_lower_storage(lowering, ICN_BUFFER_PACKED, (int)lowering->plan->layer_count, -1, bytes);

@@ -28,7 +28,7 @@ static icn_status prepare(icn_lowering *lowering, icn_error *error) {
   const icn_graph *graph = lowering->graph;
   icn_arena *arena = &lowering->plan->arena;
   size_t count = graph->value_count;
-  lowering->zeros = -1;
+  lowering->zeros = lowering->library = -1;
   lowering->slots = icn_arena_array(arena, count, sizeof *lowering->slots);
   lowering->raw = icn_arena_array(arena, count, sizeof *lowering->raw);
   lowering->input_copied = icn_arena_array(arena, count, sizeof *lowering->input_copied);

@@ -10,7 +10,8 @@ typedef enum icn_buffer_kind {
   ICN_BUFFER_OUTPUT,    /* graph output `index`, dense in the model's order */
   ICN_BUFFER_CONSTANT,  /* constant `value`, uploaded as dense f32 (int32 for RESAMPLE's index) */
   ICN_BUFFER_PACKED,    /* weights of layer `index`, as its row packs them */
-  ICN_BUFFER_ZEROS
+  ICN_BUFFER_ZEROS,
+  ICN_BUFFER_LIBRARY /* what a called library (CLBlast) wants for itself: the largest need of any layer */
 } icn_buffer_kind;
 
 typedef struct icn_plan_buffer {
@@ -62,6 +63,7 @@ typedef struct icn_plan {
   size_t value_count;
   uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */
   uint64_t weight_bytes;
+  uint64_t library_bytes;
 } icn_plan;
 
 typedef struct icn_plan_request {

@@ -26,6 +26,7 @@ static icn_view flat(uint64_t bytes) {
 static icn_view operand_view(const icn_plan *plan, const icn_plan_layer *layer, int operand) {
   if (operand == ICN_OPERAND_OUT) return layer->problem.out;
   if (operand < ICN_OPERAND_OUT) return layer->problem.in[operand];
+  if (operand == ICN_OPERAND_LIBRARY) return flat(layer->emit.library_bytes);
   if (operand >= ICN_OPERAND_SCRATCH) return flat(layer->emit.scratch_bytes[operand - ICN_OPERAND_SCRATCH]);
   if (operand == ICN_OPERAND_ZEROS) return flat(layer->emit.zeros_elems * sizeof(float));
   return flat(plan->buffers[layer->place[operand].buffer].bytes);

@@ -97,6 +97,10 @@ static void print_totals(const icn_plan *plan, icn_text *text) {
   append_bytes(text, plan->arena_lower_bound_bytes);
   icn_text_append(text, " are alive at once), weights ");
   append_bytes(text, plan->weight_bytes);
+  if (plan->library_bytes > 0) {
+    icn_text_append(text, ", CLBlast's own ");
+    append_bytes(text, plan->library_bytes);
+  }
   icn_text_append(text, "\n");
 }
 

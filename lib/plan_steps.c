@@ -100,7 +100,8 @@ static icn_status make_buffers(icn_lowering *lowering, int *buffer_of, icn_error
       default:
         buffer_of[s] = (int)count;
         buffers[count++] = (icn_plan_buffer){storage->kind, storage->index, storage->value, at_least_four(storage->bytes)};
-        if (storage->kind != ICN_BUFFER_ZEROS) plan->weight_bytes += storage->bytes;
+        if (storage->kind == ICN_BUFFER_LIBRARY) plan->library_bytes += storage->bytes;
+        if (storage->kind != ICN_BUFFER_ZEROS && storage->kind != ICN_BUFFER_LIBRARY) plan->weight_bytes += storage->bytes;
     }
   }
   plan->buffers = buffers;
@@ -151,7 +152,8 @@ static icn_status check_memory(const icn_lowering *lowering, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_plan *plan = lowering->plan;
   const icn_device_desc *device = lowering->device;
-  static const char *const what[] = {"the activations", "input", "output", "constant", "the weights of layer", "zeros for"};
+  static const char *const what[] = {"the activations",     "input", "output", "constant", "the weights of layer", "zeros for",
+                                     "CLBlast's memory for"};
   uint64_t sum = 0;
   for (size_t b = 0; b < plan->buffer_count; b++) {
     const icn_plan_buffer *buffer = &plan->buffers[b];

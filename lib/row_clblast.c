@@ -40,12 +40,23 @@ static bool leading(int64_t rows, int64_t columns, int64_t row_stride, int64_t c
   return down == 1 && across >= rows;
 }
 
+/* CLBlast copies what is no multiple of its tile: room for a, b and c up to whole tiles of the largest size in its database. Where a
+ * device's tile is larger still, the host finds that out when it binds the launch, and the plan is made anew without this row. */
+static uint64_t copies_bytes(const gemm *g) {
+  enum { LARGEST_TILE = 128 };
+  const uint64_t m = (uint64_t)icn_div_up(g->m, LARGEST_TILE) * LARGEST_TILE, n = (uint64_t)icn_div_up(g->n, LARGEST_TILE) * LARGEST_TILE,
+                 k = (uint64_t)icn_div_up(g->k, LARGEST_TILE) * LARGEST_TILE;
+  return (m * k + k * n + m * n) * sizeof(float);
+}
+
 static void push_gemm(icn_emit *emit, const gemm *g) {
   icn_launch *launch = icn_emit_launch(emit, "", "CLBlastSgemm");
   launch->kind = ICN_LAUNCH_CLBLAST_GEMM;
   icn_launch_tensor(launch, ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 1);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
+  icn_launch_tensor(launch, ICN_OPERAND_LIBRARY);
+  emit->library_bytes = copies_bytes(g);
   const int64_t numbers[] = {g->transpose_a, g->transpose_b, g->m, g->n, g->k, g->lda, g->ldb, g->ldc};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) icn_launch_int(launch, numbers[i]);
   icn_launch_float(launch, g->alpha);

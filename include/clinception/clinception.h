@@ -277,7 +277,8 @@ typedef struct icn_layer_info {
 ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);
 
-/* What the executor holds in memory. */
+/* What the executor holds in memory. arena_bytes: activations, scratch, and what CLBlast wants for itself where it is used; weight_bytes:
+ * shared with the other executors of the model. */
 typedef struct icn_memory_info {
   uint64_t arena_bytes, weight_bytes, input_bytes, output_bytes;
 } icn_memory_info;

@@ -75,7 +75,7 @@ static float *random_floats(int64_t count, uint32_t seed) {
 /* One row on one problem with everything it needs on the device. */
 typedef struct trial {
   icn_emit emit;
-  icn_buffer *in[3], *out, *zeros, *packed[MAX_COPIES];
+  icn_buffer *in[3], *out, *zeros, *library, *packed[MAX_COPIES];
   icn_bound *bound[MAX_COPIES][ICN_MAX_LAUNCHES];
   int copies;
 } trial;
@@ -86,6 +86,7 @@ static void trial_bind(trial *t, icn_runtime *runtime, const icn_row *row, int c
   operands[ICN_OPERAND_OUT] = t->out;
   operands[ICN_OPERAND_PACKED] = t->packed[copy];
   operands[ICN_OPERAND_ZEROS] = t->zeros;
+  operands[ICN_OPERAND_LIBRARY] = t->library;
   for (int i = 0; i < t->emit.launch_count; i++)
     check(icn_bound_create(runtime, &t->emit.launch[i], operands, offsets, row->name, &t->bound[copy][i], error), error);
 }
@@ -109,6 +110,7 @@ static void trial_make(trial *t, icn_runtime *runtime, const icn_row *row, const
   float *zeros = calloc((size_t)t->emit.zeros_elems + 1, sizeof *zeros);
   check(icn_buffer_create(runtime, (t->emit.zeros_elems + 1) * 4, zeros, &t->zeros, &error), &error);
   free(zeros);
+  check(icn_buffer_create(runtime, t->emit.library_bytes + 4, NULL, &t->library, &error), &error);
   const uint64_t bytes = row->pack_bytes != NULL ? row->pack_bytes(p, &config) : 0;
   t->copies = bytes == 0 ? 1 : (int)(40e6 / (double)bytes) + 1;
   if (t->copies > MAX_COPIES) t->copies = MAX_COPIES;
@@ -129,6 +131,7 @@ static void trial_free(trial *t) {
   for (int i = 0; i < 3; i++) icn_buffer_destroy(t->in[i]);
   icn_buffer_destroy(t->out);
   icn_buffer_destroy(t->zeros);
+  icn_buffer_destroy(t->library);
 }
 
 static void trial_run(trial *t, icn_runtime *runtime, int times) {

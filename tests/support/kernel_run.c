@@ -111,6 +111,10 @@ static bool prepare_rest(run *r) {
     if (!operand_init(r, ICN_OPERAND_SCRATCH + i, (size_t)(r->emit.scratch_bytes[i] + 3) / 4, 0xA5A5A5A5U)) return false;
     r->operands[ICN_OPERAND_SCRATCH + i].written = true;
   }
+  if (r->emit.library_bytes > 0) {
+    if (!operand_init(r, ICN_OPERAND_LIBRARY, (size_t)r->emit.library_bytes / 4, 0xA5A5A5A5U)) return false;
+    r->operands[ICN_OPERAND_LIBRARY].written = true;
+  }
   return true;
 }
 
@@ -120,7 +124,7 @@ static bool launch_all(run *r, icn_error *error) {
   for (int i = 0; i < ICN_OPERAND_COUNT; i++) {
     operand *o = &r->operands[i];
     buffers[i] = NULL;
-    offsets[i] = GUARD;
+    offsets[i] = i == ICN_OPERAND_LIBRARY ? 0 : GUARD;
     if (o->elems == 0) continue;
     if (icn_buffer_create(r->runtime, o->elems * 4, o->before, &o->buffer, error) != ICN_OK) return false;
     buffers[i] = o->buffer;
@@ -146,8 +150,8 @@ static bool run_once(run *r, icn_error *error) {
 /* ------------------------------------------------------------ checks */
 
 static const char *operand_name(int number) {
-  static const char *const names[] = {"input 0", "input 1", "input 2", "input 3",   "input 4",
-                                      "output",  "packed",  "zeros",   "scratch 0", "scratch 1"};
+  static const char *const names[] = {"input 0", "input 1", "input 2",   "input 3",   "input 4", "output",
+                                      "packed",  "zeros",   "scratch 0", "scratch 1", "library"};
   return names[number];
 }
 
@@ -157,7 +161,7 @@ static bool check_untouched(run *r) {
     const operand *o = &r->operands[i];
     for (size_t k = 0; k < o->elems; k++) {
       if (o->after[k] == o->before[k]) continue;
-      if (o->written && k >= GUARD && k < o->elems - GUARD) continue;
+      if (o->written && (k >= GUARD || i == ICN_OPERAND_LIBRARY) && k < o->elems - GUARD) continue;
       return failed(r, "%s: element %lld of %lld was overwritten", operand_name(i), (long long)k - GUARD, (long long)o->elems - 2 * GUARD);
     }
   }

@@ -232,7 +232,8 @@ static void clblast_is_asked_only_for_what_it_can(void **state) {
   assert_int_equal(row->emit(&p, &gpu, &config, &emit, NULL), ICN_OK);
   assert_int_equal(emit.launch_count, 2); /* the product, then the bias */
   assert_int_equal(emit.launch[0].kind, ICN_LAUNCH_CLBLAST_GEMM);
-  assert_int_equal(emit.launch[0].arg_count, 13);
+  assert_int_equal(emit.launch[0].arg_count, 14);
+  assert_int_equal(emit.library_bytes, 3 * 128 * 128 * 4); /* 64x64, 64x32 and 64x32 in whole tiles of 128 */
   p = conv(64, 8, 32, 3, 1);
   expect_declined("clblast_conv", &p, &gpu, "only 1x1 windows");
   p = matmul(5, 20, 7);
