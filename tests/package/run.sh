@@ -29,7 +29,7 @@ if gcc -I"$work/tree/include" -M "$work/tree/include/clinception/clinception.h" 
 fi
 echo "public headers compile alone as C and C++"
 
-cmake -S "$here" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/tree" >/dev/null
+cmake -S "$here" -B "$work/cmake" -G Ninja -DCMAKE_PREFIX_PATH="$work/tree" >/dev/null
 cmake --build "$work/cmake" >/dev/null
 "$work/cmake/outside_clinception"
 "$work/cmake/outside_clinception_static"
