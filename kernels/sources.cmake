@@ -10,6 +10,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_tile.cl
   kernels/conv_gpu.cl
   kernels/conv_transpose.cl
+  kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl
   kernels/gemm_epilogue.cl
   kernels/matmul_direct.cl
