@@ -249,6 +249,13 @@ static void rows_agree_with_the_reference(void **state) {
   if (failures > 0) fail_msg("%zu failures", failures);
 }
 
+void kernel_suite_each(void (*add_cases)(kernel_suite *suite), void (*visit)(const kernel_case *c, void *user), void *user) {
+  kernel_suite suite = {NULL, 0, 0};
+  add_cases(&suite);
+  for (size_t i = 0; i < suite.count; i++) visit(&suite.cases[i], user);
+  free(suite.cases);
+}
+
 int kernel_suite_main(const char *family, void (*add_cases)(kernel_suite *suite)) {
   suite_family = family;
   suite_add_cases = add_cases;

@@ -59,6 +59,8 @@ kernel_case *kernel_suite_add_conv(kernel_suite *suite, int64_t n, int64_t c, in
 /* Output size of a window: floor((in + pads - dilation * (kernel - 1) - 1) / stride) + 1, on axis 0 (h) or 1 (w). */
 int64_t kernel_window_output(const icn_params *params, int axis, int64_t in);
 
+/* Calls `visit` on each case of a family, without running anything. */
+void kernel_suite_each(void (*add_cases)(kernel_suite *suite), void (*visit)(const kernel_case *c, void *user), void *user);
 /* Runs the family; returns what main() returns. */
 int kernel_suite_main(const char *family, void (*add_cases)(kernel_suite *suite));
 
