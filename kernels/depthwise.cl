@@ -3,8 +3,9 @@
  *   y[n][oy][ox][c] = act(bias[c] + residual + sum over ky, kx of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][c] * w[c][ky][kx])
  *
  * x, y and residual are NHWC. Weights are packed [ky][kx][channels], the biases behind them; channels are padded to whole vectors.
- * global: channel vectors, runs of a row, n*oh; local: any. CPU devices run a whole row in an item, GPUs one pixel, so that neighbouring
- * items read neighbouring channels. Checked by icn_depthwise_applies() in lib/row_depthwise.c. */
+ * global: at least channel vectors, at least runs of a row, n*oh; local: any. CPU devices run a whole row in an item, GPUs one pixel, so
+ * that neighbouring items read neighbouring channels. Checked by icn_depthwise_applies() and icn_depthwise4_applies() in
+ * lib/row_depthwise.c. */
 #include "tile.clh"
 
 /* in: h, w, pixel stride; out: oh, ow, pixel stride, channels, run; window: kh, kw, stride, dilation, leading padding. residual_stride:
@@ -14,6 +15,7 @@ __kernel void depthwise(__global const STORE *x, int x_offset, __global const ST
                         int8 window, int residual_stride, int function, float alpha, float beta) {
   const int c = (int)get_global_id(0) * VW, begin = (int)get_global_id(1) * out.s4, line = (int)get_global_id(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, oh = out.s0, ow = out.s1, lanes = out.s3 - c;
+  if (lanes <= 0 || begin >= ow) return;
   const int kh = window.s0, kw = window.s1, padded = (out.s3 + VW - 1) / VW * VW;
   const int n = line / oh, top = line % oh * window.s2 - window.s6;
   const int end = min(begin + out.s4, ow);

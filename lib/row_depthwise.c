@@ -1,5 +1,7 @@
-/* depthwise: one input and one output channel a group, vectors of channels on NHWC (kernels/depthwise.cl).
- * config: value[0] = lanes of a vector, value[1] = pixels of a row that one work-item computes. */
+/* depthwise, depthwise4: one input and one output channel a group, vectors of channels on NHWC, for CPU devices (a row of pixels an item)
+ * and for GPUs (a pixel an item, neighbours read neighbouring channels) (kernels/depthwise.cl).
+ * config: value[0] = lanes of a vector, value[1] = pixels of a row that one work-item computes, value[2] and [3] = work-items of a
+ * work-group along channels and pixels. */
 #include <string.h>
 
 #include "cost.h"
@@ -7,7 +9,7 @@
 #include "row_support.h"
 #include "rows.h"
 
-enum { VW = 0, RUN = 1 };
+enum { VW = 0, RUN = 1, GROUP_CHANNELS = 2, GROUP_PIXELS = 3, GPU_SIDE = 8 };
 
 bool icn_depthwise_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   (void)device;
@@ -21,16 +23,35 @@ bool icn_depthwise_applies(const icn_problem *problem, const icn_device_desc *de
   return true;
 }
 
+bool icn_depthwise4_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  if (device->max_work_group < GPU_SIDE * GPU_SIDE || device->max_work_item[0] < GPU_SIDE || device->max_work_item[1] < GPU_SIDE)
+    return icn_decline(why_not, "work-groups of %d x %d items are above the device's limits", GPU_SIDE, GPU_SIDE);
+  return icn_depthwise_applies(problem, device, why_not);
+}
+
 void icn_depthwise_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
-  const bool gpu = device->kind == ICN_DEVICE_GPU;
   memset(config, 0, sizeof *config);
-  config->value[VW] = gpu ? 4 : icn_cpu_vector(device);
-  config->value[RUN] = gpu ? 1 : (int32_t)problem->out.shape.dim[3];
+  config->value[VW] = icn_cpu_vector(device);
+  config->value[RUN] = (int32_t)problem->out.shape.dim[3];
+  config->value[GROUP_CHANNELS] = config->value[GROUP_PIXELS] = 1;
+}
+
+void icn_depthwise4_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+  (void)problem, (void)device;
+  memset(config, 0, sizeof *config);
+  config->value[VW] = 4;
+  config->value[RUN] = 1;
+  config->value[GROUP_CHANNELS] = config->value[GROUP_PIXELS] = GPU_SIDE;
 }
 
 double icn_depthwise_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
   (void)config;
-  return icn_cost_roofline(problem, device, 0.2, 1);
+  return icn_cost_on_target(device, ICN_TARGET_CPU, icn_cost_roofline(problem, device, 0.2, 1));
+}
+
+double icn_depthwise4_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
+  (void)config;
+  return icn_cost_on_target(device, ICN_TARGET_GPU, icn_cost_roofline(problem, device, 0.1, 1));
 }
 
 uint64_t icn_depthwise_pack_bytes(const icn_problem *problem, const icn_config *config) {
@@ -52,16 +73,15 @@ void icn_depthwise_pack(const icn_problem *problem, const icn_config *config, co
 
 icn_status icn_depthwise_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                               icn_error *error) {
-  (void)error;
+  (void)device, (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
-  const int64_t vectors = icn_div_up(s.k, config->value[VW]), runs = icn_div_up(s.ow, config->value[RUN]), lines = s.n * s.oh;
+  const int64_t along_channels = config->value[GROUP_CHANNELS], along_pixels = config->value[GROUP_PIXELS];
+  const int64_t vectors = icn_round_up(icn_div_up(s.k, config->value[VW]), along_channels);
+  const int64_t runs = icn_round_up(icn_div_up(s.ow, config->value[RUN]), along_pixels), lines = s.n * s.oh;
   icn_launch *launch = icn_emit_launch(emit, "depthwise.cl", "depthwise");
   icn_launch_options(launch, "-D VW=%d", (int)config->value[VW]);
-  if (device->kind == ICN_DEVICE_GPU)
-    icn_launch_range(launch, 3, (size_t)vectors, (size_t)runs, (size_t)lines, 0, 0, 0);
-  else
-    icn_launch_single_items(launch, vectors, runs, lines);
+  icn_launch_range(launch, 3, (size_t)vectors, (size_t)runs, (size_t)lines, (size_t)along_channels, (size_t)along_pixels, 1);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);

@@ -7,21 +7,27 @@
 #include "support/onnx_case.h"
 
 typedef struct tally {
-  size_t right, folded, wrong, declined, failed;
+  size_t right, folded, typed, wrong, declined, failed;
 } tally;
 
 /* Every declined case names its node and operator: "node 'NAME' (OP): ...". */
 static int names_operator(const char *text) { return strstr(text, "node '") != NULL && strstr(text, "): ") != NULL; }
 
-/* ONNX wrote the expected values of this one by hand, with four digits. */
-static double tolerance_of(const char *name) {
-  return strcmp(name, "test_averagepool_2d_ceil_last_window_starts_on_pad") == 0 ? 1e-3 : 2e-5;
+/* ONNX typed inputs and expected values of this one by hand, with four decimals, and the values were computed before the inputs were
+ * rounded (0.2841, where the typed inputs give 0.28404 in double): one unit of the fourth decimal is what it can tell. Counted apart. */
+static bool is_typed_with_four_decimals(const char *name) {
+  return strcmp(name, "test_averagepool_2d_ceil_last_window_starts_on_pad") == 0;
+}
+
+static case_tolerance tolerance_of(const char *name) {
+  const case_tolerance computed = {2e-5, 1e-6}, rounded = {0, 1e-4};
+  return is_typed_with_four_decimals(name) ? rounded : computed;
 }
 
 /* `device` NULL: the importer and the reference by themselves. */
 static tally run_cases(icn_context *context, const icn_device *device, const char *folder, const char *disabled_passes) {
   static const char *const LABELS[] = {"right", "WRONG", "declined", "FAILED"};
-  tally t = {0, 0, 0, 0, 0};
+  tally t = {0, 0, 0, 0, 0, 0};
   char path[1200];
   size_t count;
   const char *where = device == NULL ? "reference" : icn_device_get_info(device).name;
@@ -30,19 +36,22 @@ static tally run_cases(icn_context *context, const icn_device *device, const cha
   assert_non_null(names);
   for (size_t i = 0; i < count; i++) {
     snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    double relative = tolerance_of(names[i]);
-    case_result result = device == NULL ? onnx_case_reference(path, disabled_passes, relative)
-                                        : onnx_case_device(context, device, path, disabled_passes, relative);
+    const case_tolerance tolerance = tolerance_of(names[i]);
+    case_result result = device == NULL ? onnx_case_reference(path, disabled_passes, tolerance)
+                                        : onnx_case_device(context, device, path, disabled_passes, tolerance);
     if (result.outcome == CASE_DECLINED && !names_operator(result.text)) result.outcome = CASE_FAILED;
     if (result.outcome == CASE_RIGHT && result.nodes == 0) t.folded++;
     if (result.outcome == CASE_RIGHT) t.right++;
+    if (result.outcome == CASE_RIGHT && is_typed_with_four_decimals(names[i])) t.typed++;
     if (result.outcome == CASE_WRONG) t.wrong++;
     if (result.outcome == CASE_DECLINED) t.declined++;
     if (result.outcome == CASE_FAILED) t.failed++;
     if (result.outcome != CASE_RIGHT) printf("  %-8s %s: %s\n", LABELS[result.outcome], names[i], result.text);
   }
-  printf("== operator cases, %s, passes %s, %s: %zu right (%zu of them folded at load), %zu wrong, %zu declined, %zu failed, of %zu\n",
-         where, disabled_passes == NULL ? "on" : "off", folder, t.right, t.folded, t.wrong, t.declined, t.failed, count);
+  printf("== operator cases, %s, passes %s, %s: %zu right at 2e-5 (%zu computed, %zu folded at load)", where,
+         disabled_passes == NULL ? "on" : "off", folder, t.right - t.typed, t.right - t.typed - t.folded, t.folded);
+  if (t.typed != 0) printf(", %zu right to the four decimals that its values are typed with", t.typed);
+  printf(", %zu wrong, %zu declined, %zu failed, of %zu\n", t.wrong, t.declined, t.failed, count);
   onnx_case_free_list(names, count);
   return t;
 }

@@ -69,12 +69,12 @@ static size_t keep_open(const case_files *files, icn_input_shape *shapes) {
   return kept;
 }
 
-static bool is_close(float have, float want, double relative) {
+static bool is_close(float have, float want, case_tolerance tolerance) {
   if (isnan(want) || isinf(want)) return isnan(want) ? isnan(have) != 0 : have == want;
-  return fabs((double)have - (double)want) <= 1e-6 + relative * fabs((double)want);
+  return fabs((double)have - (double)want) <= tolerance.absolute + tolerance.relative * fabs((double)want);
 }
 
-bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, double relative,
+bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, case_tolerance tolerance,
                        case_result *result) {
   char path[1024], have_text[ICN_SHAPE_TEXT_BYTES], want_text[ICN_SHAPE_TEXT_BYTES];
   npy_array want;
@@ -90,7 +90,7 @@ bool onnx_case_compare(const char *folder, const char *name, const icn_shape *sh
     same = false;
   }
   for (int64_t i = 0; same && i < icn_shape_elems(shape); i++) {
-    if (is_close(have[i], want.data[i], relative)) continue;
+    if (is_close(have[i], want.data[i], tolerance)) continue;
     snprintf(result->text, sizeof result->text, "output '%.80s'[%lld] is %.9g, expected %.9g", name, (long long)i, (double)have[i],
              (double)want.data[i]);
     same = false;
@@ -132,7 +132,7 @@ void onnx_case_fail(case_result *result, icn_status status, const icn_error *err
   memcpy(result->text, error->message, sizeof result->text);
 }
 
-case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative) {
+case_result onnx_case_reference(const char *folder, const char *disabled_passes, case_tolerance tolerance) {
   case_result result = {CASE_RIGHT, 0, ""};
   case_files files;
   icn_error error;
@@ -148,7 +148,7 @@ case_result onnx_case_reference(const char *folder, const char *disabled_passes,
   result.nodes = files.graph.node_count;
   for (size_t o = 0; status == ICN_OK && o < files.graph.output_count && result.outcome == CASE_RIGHT; o++) {
     int value = files.graph.outputs[o];
-    bool same = onnx_case_compare(folder, files.graph.output_names[o], &files.graph.values[value].shape, values[value], relative, &result);
+    bool same = onnx_case_compare(folder, files.graph.output_names[o], &files.graph.values[value].shape, values[value], tolerance, &result);
     if (!same) result.outcome = CASE_WRONG;
   }
   for (size_t i = 0; i < files.input_count; i++) free(files.inputs[i].data);

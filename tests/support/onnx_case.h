@@ -4,8 +4,13 @@
 
 #include "tensor.h"
 
+/* |have - want| <= absolute + relative * |want| */
+typedef struct case_tolerance {
+  double relative, absolute;
+} case_tolerance;
+
 typedef enum case_outcome {
-  CASE_RIGHT,    /* every output within `relative` (+ 1e-6 absolute) */
+  CASE_RIGHT,    /* every output within the tolerance */
   CASE_WRONG,    /* computed, and not so */
   CASE_DECLINED, /* ICN_UNSUPPORTED; the text says why */
   CASE_FAILED    /* any other status, or files that cannot be read */
@@ -18,14 +23,14 @@ typedef struct case_result {
 } case_result;
 
 /* Parsed, imported, rewritten by the passes but the disabled ones ("all": none runs), and computed by the plain C reference. */
-case_result onnx_case_reference(const char *folder, const char *disabled_passes, double relative);
+case_result onnx_case_reference(const char *folder, const char *disabled_passes, case_tolerance tolerance);
 
 /* The same through the public API on `device`; `nodes` counts the layers of its plan, copies in and out aside. */
 case_result onnx_case_device(icn_context *context, const icn_device *device, const char *folder, const char *disabled_passes,
-                             double relative);
+                             case_tolerance tolerance);
 
 /* Compares one output with out_NAME.npy; writes result->text where it differs. */
-bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, double relative,
+bool onnx_case_compare(const char *folder, const char *name, const icn_shape *shape, const float *have, case_tolerance tolerance,
                        case_result *result);
 /* A failing status as an outcome with its sentence. */
 void onnx_case_fail(case_result *result, icn_status status, const icn_error *error);

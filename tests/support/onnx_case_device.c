@@ -90,7 +90,7 @@ static size_t count_layers(const icn_executor *executor) {
 }
 
 case_result onnx_case_device(icn_context *context, const icn_device *device, const char *folder, const char *disabled_passes,
-                             double relative) {
+                             case_tolerance tolerance) {
   case_result result = {CASE_RIGHT, 0, ""};
   device_case c;
   icn_error error;
@@ -102,7 +102,7 @@ case_result onnx_case_device(icn_context *context, const icn_device *device, con
   for (size_t o = 0; status == ICN_OK && o < c.output_count && result.outcome == CASE_RIGHT; o++) {
     icn_shape shape = output_shape(&c, o);
     const char *name = icn_executor_output(c.executor, o).name;
-    if (!onnx_case_compare(folder, name, &shape, c.outputs[o], relative, &result)) result.outcome = CASE_WRONG;
+    if (!onnx_case_compare(folder, name, &shape, c.outputs[o], tolerance, &result)) result.outcome = CASE_WRONG;
   }
   for (size_t i = 0; i < c.input_count; i++) free(c.inputs[i].data);
   for (size_t o = 0; o < c.output_count; o++) free(c.outputs[o]);

@@ -1,5 +1,6 @@
 /* The rows of CONV and MATMUL without a device: what they decline, which tiles they take, how they pack. */
 #include "row_matmul.h"
+#include "select.h"
 #include "support/icn_test.h"
 
 static icn_view view_of(int rank, const int64_t *dim) {
@@ -70,6 +71,7 @@ static void convolutions_are_declined_with_a_reason(void **state) {
   expect_applies("conv_gpu", &p, &cpu);
   expect_applies("conv_direct", &p, &cpu);
   expect_declined("depthwise", &p, &cpu, "16 input and 32 output channels");
+  expect_declined("depthwise4", &p, &cpu, "16 input and 32 output channels");
   expect_declined("clblast_conv", &p, &cpu, "CLBlast cannot be called");
 
   p.constant = 0;
@@ -138,6 +140,24 @@ static void gpu_rows_keep_the_limits_of_the_device(void **state) {
   gpu = icn_device_desc_example(ICN_DEVICE_GPU);
   row->configure(&small, &gpu, &config); /* one large tile would leave 15 of 16 units idle */
   assert_int_equal(config.value[0], 32);
+}
+
+static void each_kind_of_device_gets_its_depthwise_row(void **state) {
+  (void)state;
+  icn_problem p = conv(96, 35, 96, 3, 1);
+  p.params.groups = 96;
+  const int64_t weight[] = {96, 1, 3, 3};
+  p.in[ICN_CONV_WEIGHT] = dense_of(4, weight);
+  const icn_device_desc cpu = icn_device_desc_example(ICN_DEVICE_CPU);
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  icn_choice choice;
+  assert_int_equal(icn_select(&p, &cpu, NULL, "layer", &choice, NULL, NULL), ICN_OK);
+  assert_string_equal(choice.row->name, "depthwise");
+  assert_int_equal(icn_select(&p, &gpu, NULL, "layer", &choice, NULL, NULL), ICN_OK);
+  assert_string_equal(choice.row->name, "depthwise4");
+  gpu.max_work_group = 32;
+  expect_declined("depthwise4", &p, &gpu, "work-groups of 8 x 8 items");
+  expect_applies("depthwise", &p, &gpu);
 }
 
 static void tile_of(const icn_problem *p, uint32_t width, int mr, int nv, int vw) {
@@ -265,10 +285,15 @@ static void rows_for_the_device_are_cheaper(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(convolutions_are_declined_with_a_reason), cmocka_unit_test(sizes_beyond_31_bits_are_declined),
-      cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),  cmocka_unit_test(tiles_waste_little),
-      cmocka_unit_test(packing_is_what_the_kernels_read),        cmocka_unit_test(products_collapse_their_leading_dimensions),
-      cmocka_unit_test(clblast_is_asked_only_for_what_it_can),   cmocka_unit_test(rows_for_the_device_are_cheaper),
+      cmocka_unit_test(convolutions_are_declined_with_a_reason),
+      cmocka_unit_test(sizes_beyond_31_bits_are_declined),
+      cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(each_kind_of_device_gets_its_depthwise_row),
+      cmocka_unit_test(tiles_waste_little),
+      cmocka_unit_test(packing_is_what_the_kernels_read),
+      cmocka_unit_test(products_collapse_their_leading_dimensions),
+      cmocka_unit_test(clblast_is_asked_only_for_what_it_can),
+      cmocka_unit_test(rows_for_the_device_are_cheaper),
   };
   return cmocka_run_group_tests_name("gemm_rows", tests, NULL, NULL);
 }
