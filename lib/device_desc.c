@@ -253,7 +253,7 @@ icn_status icn_device_desc_parse(const char *data, size_t bytes, icn_device_desc
     line++;
     if (line == 1) {
       ICN_REQUIRE(span_is(text, FIRST_LINE), ICN_FORMAT, "device description, line 1: expected '%s'", FIRST_LINE);
-    } else if (text.bytes > 0) {
+    } else if (text.bytes > 0 && text.data[0] != '#') {
       ICN_TRY(parse_line(text, line, seen, desc, error));
     }
   }

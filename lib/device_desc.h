@@ -30,7 +30,8 @@ typedef struct icn_device_desc {
 
 /* The description as `key: value` lines in a fixed order, first line "clinception device 1". */
 void icn_device_desc_print(const icn_device_desc *desc, icn_text *text);
-/* Reads it back. Unknown keys are refused, missing limits are refused by name. Fails: ICN_FORMAT with the line's number. */
+/* Reads it back. Lines that start with '#' are comments (a recorded device says there where it comes from), but the first line stays the
+ * first. Unknown keys are refused, missing limits are refused by name. Fails: ICN_FORMAT with the line's number. */
 icn_status icn_device_desc_parse(const char *data, size_t bytes, icn_device_desc *desc, icn_error *error);
 bool icn_device_desc_has_extension(const icn_device_desc *desc, const char *extension);
 /* A middling CPU / GPU description for tests (16-wide CPU of 2 units; 64-item GPU of 16 units). */

@@ -47,6 +47,7 @@ typedef struct icn_launch {
   char options[ICN_OPTIONS_BYTES]; /* "-D MR=14 -D NV=2": tile shapes, precision, features only, never sizes */
   uint32_t dims;
   size_t global[3], local[3]; /* local all 0: the runtime may choose; global is a multiple of local */
+  uint32_t local_bytes;       /* of the __local arrays that the kernel declares (ICN_ARG_LOCAL come on top) */
   int arg_count;
   icn_arg args[ICN_MAX_ARGS];
 } icn_launch;
@@ -71,6 +72,9 @@ void icn_launch_int(icn_launch *launch, int64_t value); /* asserts that it fits:
 void icn_launch_float(icn_launch *launch, float value);
 void icn_launch_int8(icn_launch *launch, const int64_t value[8]);
 void icn_launch_local(icn_launch *launch, size_t bytes);
+/* What the launch needs of a device's limits (lib/plan_limits.c): bytes of its arguments, of local memory. */
+uint64_t icn_launch_argument_bytes(const icn_launch *launch);
+uint64_t icn_launch_local_bytes(const icn_launch *launch);
 
 enum { ICN_REASON_BYTES = 160 };
 /* Why a row declined, for `plan --why`. */

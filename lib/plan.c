@@ -66,6 +66,7 @@ icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph,
   ICN_TRY(icn_lower_views(&lowering, error));
   ICN_TRY(icn_lower_layers(&lowering, error));
   ICN_TRY(icn_plan_finish(&lowering, error));
+  ICN_TRY(icn_plan_check_limits(plan, graph, device, error));
   assert(icn_plan_check(plan, NULL) != ICN_MISMATCH);
 done:
   if (status != ICN_OK) icn_plan_fini(plan);

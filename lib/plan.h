@@ -73,14 +73,17 @@ typedef struct icn_plan_request {
   bool why;
 } icn_plan_request;
 
-/* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_DEVICE_MEMORY (a buffer above the device's largest
- * allocation, or all above its memory: which layer, how much), ICN_NO_MEMORY. */
+/* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_NO_MEMORY, and as icn_plan_check_limits does. */
 icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
                          icn_error *error);
 void icn_plan_fini(icn_plan *plan);
 /* No two steps without a path between them share bytes that one of them writes; every operand is inside its buffer. ICN_MISMATCH otherwise.
  */
 icn_status icn_plan_check(const icn_plan *plan, icn_error *error);
+/* No limit of the device is broken: work-groups, local memory and argument bytes of every launch (ICN_UNSUPPORTED: which layer, row, how
+ * much), the largest allocation and all memory (ICN_DEVICE_MEMORY). A plan that was made has passed. Buffers in __constant memory are
+ * not counted: no kernel takes one. */
+icn_status icn_plan_check_limits(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_error *error);
 /* What a person reads: a line a layer (name, problem key, row, MFLOP, KiB), then totals. */
 void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_text *text);
 

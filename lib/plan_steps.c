@@ -131,44 +131,6 @@ static icn_status make_values(icn_lowering *lowering, const icn_memory_piece *pi
   return ICN_OK;
 }
 
-/* Whose buffer it is, for a sentence. */
-static const char *owner(const icn_lowering *lowering, const icn_plan_buffer *buffer) {
-  const icn_graph *graph = lowering->graph;
-  switch (buffer->kind) {
-    case ICN_BUFFER_INPUT:
-      return graph->values[graph->inputs[buffer->index]].name;
-    case ICN_BUFFER_OUTPUT:
-      return graph->output_names[buffer->index];
-    case ICN_BUFFER_CONSTANT:
-      return graph->values[buffer->value].name;
-    case ICN_BUFFER_PACKED:
-      return lowering->plan->layers[buffer->index].name;
-    default:
-      return "all layers";
-  }
-}
-
-static icn_status check_memory(const icn_lowering *lowering, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_plan *plan = lowering->plan;
-  const icn_device_desc *device = lowering->device;
-  static const char *const what[] = {"the activations",     "input", "output", "constant", "the weights of layer", "zeros for",
-                                     "CLBlast's memory for"};
-  uint64_t sum = 0;
-  for (size_t b = 0; b < plan->buffer_count; b++) {
-    const icn_plan_buffer *buffer = &plan->buffers[b];
-    ICN_REQUIRE(buffer->bytes <= device->max_allocation_bytes, ICN_DEVICE_MEMORY,
-                "%s '%s' needs %" PRIu64 " bytes, device '%s' allocates at most %" PRIu64 " bytes at once", what[buffer->kind],
-                owner(lowering, buffer), buffer->bytes, device->name, device->max_allocation_bytes);
-    sum += buffer->bytes;
-    ICN_REQUIRE(sum <= device->global_bytes, ICN_DEVICE_MEMORY,
-                "the plan needs more than the %" PRIu64 " bytes of device '%s': %" PRIu64 " for activations, %" PRIu64 " for weights",
-                device->global_bytes, device->name, plan->arena_bytes, plan->weight_bytes);
-  }
-done:
-  return status;
-}
-
 /* ------------------------------------------------------------ dependencies */
 
 typedef struct accesses {
@@ -235,7 +197,6 @@ icn_status icn_plan_finish(icn_lowering *lowering, icn_error *error) {
     for (int operand = 0; operand < ICN_OPERAND_COUNT; operand++) resolve(&plan->layers[l].place[operand], pieces, buffer_of);
   }
   ICN_TRY(make_values(lowering, pieces, buffer_of, error));
-  ICN_TRY(check_memory(lowering, error));
   ICN_TRY(make_dependencies(plan, error));
 done:
   return status;

@@ -42,7 +42,7 @@ icn_status icn_conv_gpu_emit(const icn_problem *problem, const icn_device_desc *
   const icn_params *p = &problem->params;
   const icn_gpu_matrix x = conv_matrix(problem);
   icn_launch *launch = icn_emit_launch(emit, "conv_gpu.cl", "conv_gpu");
-  icn_gpu_range(launch, &x, config);
+  icn_gpu_range(launch, &x, config, false);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);

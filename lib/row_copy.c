@@ -7,6 +7,7 @@
 
 enum { CPU_ITEM_ELEMS = 8192, GPU_VECTOR = 4, INNER = ICN_LOOP_RANK - 1 };
 enum { CPU_A_TILE = 64, CPU_B_TILE = 16, GPU_TILE = 16, GPU_TILE_ROWS = 4 }; /* as in copy.cl */
+enum { GPU_TILE_BYTES = GPU_TILE * (GPU_TILE + 1) * sizeof(float) };         /* local memory of copy_tile_group */
 
 static icn_loop copy_loop(const icn_problem *problem) {
   const icn_view *views[] = {&problem->out, &problem->in[0]};
@@ -145,7 +146,7 @@ bool icn_copy_tile_applies(const icn_problem *problem, const icn_device_desc *de
 bool icn_copy_tile_group_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   transpose t;
   if (!transpose_of(problem, &t, why_not)) return false;
-  return icn_group_ok(device, GPU_TILE * GPU_TILE_ROWS, GPU_TILE * (GPU_TILE + 1) * sizeof(float), why_not);
+  return icn_group_ok(device, GPU_TILE * GPU_TILE_ROWS, GPU_TILE_BYTES, why_not);
 }
 
 double icn_copy_tile_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -187,6 +188,7 @@ icn_status icn_copy_tile_group_emit(const icn_problem *problem, const icn_device
   icn_launch *launch = icn_emit_launch(emit, "copy.cl", "copy_tile_group");
   icn_launch_range(launch, 3, (size_t)icn_round_up(t.a_size, GPU_TILE), (size_t)icn_div_up(t.b_size, GPU_TILE) * GPU_TILE_ROWS,
                    (size_t)icn_loop_elems(&t.outer), GPU_TILE, GPU_TILE_ROWS, 1);
+  launch->local_bytes = GPU_TILE_BYTES;
   push_transpose(launch, &t);
   return ICN_OK;
 }

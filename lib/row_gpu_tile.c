@@ -46,9 +46,10 @@ int64_t icn_gpu_packed_elems(const icn_gpu_matrix *x, const icn_config *config) 
   return x->groups * icn_round_up(x->columns, config->value[ICN_GPU_BN]) * (icn_round_up(x->depth, ICN_GPU_DEPTH) + 1);
 }
 
-void icn_gpu_range(icn_launch *launch, const icn_gpu_matrix *x, const icn_config *config) {
+void icn_gpu_range(icn_launch *launch, const icn_gpu_matrix *x, const icn_config *config, bool pad_b) {
   const int64_t bm = config->value[ICN_GPU_BM], bn = config->value[ICN_GPU_BN];
   icn_launch_options(launch, "-D BM=%d -D BN=%d", (int)bm, (int)bn);
   icn_launch_range(launch, 3, (size_t)(icn_div_up(x->columns, bn) * (bn / 4)), (size_t)(icn_div_up(x->rows, bm) * (bm / 4)),
                    (size_t)x->groups, (size_t)(bn / 4), (size_t)(bm / 4), 1);
+  launch->local_bytes = (uint32_t)(ICN_GPU_DEPTH * (bm + PAD + bn + (pad_b ? PAD : 0))) * sizeof(float);
 }

@@ -22,7 +22,7 @@ void icn_gpu_choose_tile(const icn_gpu_matrix *x, const icn_device_desc *device,
 double icn_gpu_tile_cost(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, const icn_config *config);
 /* Elements of weights and biases packed in panels of BN columns, the depth padded to a multiple of ICN_GPU_DEPTH. */
 int64_t icn_gpu_packed_elems(const icn_gpu_matrix *x, const icn_config *config);
-/* Sets -D BM, -D BN and the range: columns, rows, groups. */
-void icn_gpu_range(icn_launch *launch, const icn_gpu_matrix *x, const icn_config *config);
+/* Sets -D BM, -D BN, the range (columns, rows, groups) and the local memory: the tile of a has padded rows, that of b where `pad_b` is. */
+void icn_gpu_range(icn_launch *launch, const icn_gpu_matrix *x, const icn_config *config, bool pad_b);
 
 #endif

@@ -49,7 +49,7 @@ icn_status icn_matmul_packed_gpu_emit(const icn_problem *problem, const icn_devi
   const icn_gpu_matrix x = product_matrix(problem);
   const bool residual = icn_matmul_c_is_residual(problem);
   icn_launch *launch = icn_emit_launch(emit, "conv_gpu.cl", "conv_gpu");
-  icn_gpu_range(launch, &x, config);
+  icn_gpu_range(launch, &x, config, false);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_tensor(launch, residual ? ICN_OPERAND_IN + 2 : ICN_OPERAND_IN + 0);
@@ -90,7 +90,7 @@ icn_status icn_matmul_gpu_emit(const icn_problem *problem, const icn_device_desc
   ICN_REQUIRE(icn_matmul_collapse(problem, &s, NULL), ICN_UNSUPPORTED, "matmul_gpu: the leading dimensions do not collapse");
   const icn_gpu_matrix x = product_matrix(problem);
   icn_launch *launch = icn_emit_launch(emit, "matmul_gpu.cl", "matmul_gpu");
-  icn_gpu_range(launch, &x, config);
+  icn_gpu_range(launch, &x, config, true);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_IN + 1);
   icn_launch_optional(launch, problem, 2);

@@ -6,6 +6,7 @@
 #include "rows.h"
 
 enum { GPU_VECTOR = 4, GROUP_LANES = 16, GROUP_ROWS = 4, CPU_ITEM_TAPS = 4096 };
+enum { GROUP_BYTES = GROUP_LANES * GROUP_ROWS * GPU_VECTOR * sizeof(float) }; /* local memory of pool_group */
 
 static bool function_ok(icn_function function) {
   return function == ICN_FN_MAX || function == ICN_FN_MEAN || function == ICN_FN_L1 || function == ICN_FN_L2 || function == ICN_FN_LP;
@@ -144,7 +145,7 @@ bool icn_pool_group_applies(const icn_problem *problem, const icn_device_desc *d
   if (!nhwc_ok(problem, why_not)) return false;
   if (problem->params.kernel[0] < 2 * GROUP_ROWS)
     return icn_decline(why_not, "windows of %d rows are too small for a work-group", (int)problem->params.kernel[0]);
-  return icn_group_ok(device, GROUP_LANES * GROUP_ROWS, GROUP_LANES * GROUP_ROWS * GPU_VECTOR * sizeof(float), why_not);
+  return icn_group_ok(device, GROUP_LANES * GROUP_ROWS, GROUP_BYTES, why_not);
 }
 
 double icn_pool_group_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -161,6 +162,7 @@ icn_status icn_pool_group_emit(const icn_problem *problem, const icn_device_desc
   icn_launch_options(launch, "-D VW=%d -D LANES=%d -D TAP_ROWS=%d", GPU_VECTOR, GROUP_LANES, GROUP_ROWS);
   icn_launch_range(launch, 3, (size_t)icn_round_up(icn_div_up(out[1], GPU_VECTOR), GROUP_LANES), GROUP_ROWS,
                    (size_t)(out[0] * out[2] * out[3]), GROUP_LANES, GROUP_ROWS, 1);
+  launch->local_bytes = GROUP_BYTES;
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   push_sizes(launch, problem);

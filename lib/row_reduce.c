@@ -119,6 +119,7 @@ icn_status icn_reduce_group_emit(const icn_problem *problem, const icn_device_de
   icn_launch *launch = icn_emit_launch(emit, "reduce.cl", "reduce_group");
   icn_launch_options(launch, "-D VW=1 -D GROUP=%d", (int)items);
   icn_launch_range(launch, 1, (size_t)(items * count), 1, 1, (size_t)items, 1, 1);
+  launch->local_bytes = (uint32_t)items * sizeof(float);
   push_tensors(launch);
   push_loops(launch, problem, &loops.kept, &loops.reduced);
   return ICN_OK;

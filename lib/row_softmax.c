@@ -94,6 +94,7 @@ icn_status icn_softmax_group_emit(const icn_problem *problem, const icn_device_d
   icn_launch *launch = icn_emit_launch(emit, "softmax.cl", "softmax_group");
   icn_launch_options(launch, "-D VW=1 -D GROUP=%d", (int)items);
   icn_launch_range(launch, 1, (size_t)(rows * items), 1, 1, (size_t)items, 1, 1);
+  launch->local_bytes = (uint32_t)items * sizeof(float);
   push_rows(launch, &loop, false);
   push_axis(launch, problem);
   return ICN_OK;

@@ -41,6 +41,7 @@ set(ICN_LIB_SOURCES
   lib/plan_steps.c
   lib/plan_access.c
   lib/plan_check.c
+  lib/plan_limits.c
   lib/plan_print.c
   lib/row_conv_gpu.c
   lib/row_conv_transpose.c

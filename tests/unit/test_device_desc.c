@@ -68,6 +68,22 @@ static void calibration_may_be_missing_and_lines_may_end_in_crlf(void **state) {
   release(text);
 }
 
+static void comments_are_skipped(void **state) {
+  (void)state;
+  icn_device_desc desc = icn_device_desc_example(ICN_DEVICE_GPU), back;
+  char *text = printed(&desc), commented[16384];
+  const char *rest = strchr(text, '\n') + 1;
+  snprintf(commented, sizeof commented, "clinception device 1\n# source: a report\n  # name: not this one\n%s# the end", rest);
+  assert_int_equal(icn_device_desc_parse(commented, strlen(commented), &back, NULL), ICN_OK);
+  assert_string_equal(back.name, desc.name);
+  assert_int_equal(back.compute_units, desc.compute_units);
+  snprintf(commented, sizeof commented, "# before the first line\n%s", text);
+  icn_error error;
+  assert_int_equal(icn_device_desc_parse(commented, strlen(commented), &back, &error), ICN_FORMAT);
+  assert_non_null(strstr(error.message, "line 1"));
+  release(text);
+}
+
 /* Replaces the first `from` in the example's text by `to` and expects a refusal that contains `want`. */
 static void damaged(const char *from, const char *to, const char *want) {
   icn_device_desc desc = icn_device_desc_example(ICN_DEVICE_CPU), back;
@@ -140,6 +156,7 @@ int main(void) {
       cmocka_unit_test(round_trip),
       cmocka_unit_test(odd_strings_stay_one_line),
       cmocka_unit_test(calibration_may_be_missing_and_lines_may_end_in_crlf),
+      cmocka_unit_test(comments_are_skipped),
       cmocka_unit_test(damage_is_named),
       cmocka_unit_test(no_cut_text_is_accepted),
       cmocka_unit_test(extensions_match_whole_words),
