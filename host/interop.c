@@ -92,6 +92,7 @@ static icn_status enqueue_copy(const icn_executor *executor, cl_mem from, cl_mem
   const icn_cl *cl = executor->runtime->cl;
   const size_t bytes = (size_t)icn_exec_info_bytes(info);
   if (bytes == 0) goto done;
+  ICN_TRY(icn_runtime_order(executor->runtime, error));
   ICN_CL_FOR(info->name, cl->clEnqueueCopyBuffer(executor->runtime->queue, from, to, 0, 0, bytes, 0, NULL, NULL));
 done:
   return status;
@@ -130,7 +131,7 @@ icn_status icn_opencl_executor_enqueue(icn_executor *executor, const cl_mem *inp
   ICN_TRY(enqueue_all(executor, inputs, outputs, error));
   if (run_done != NULL) ICN_CL(cl->clEnqueueMarkerWithWaitList(queue, 0, NULL, run_done));
   ICN_TRY(icn_runtime_flush(executor->runtime, error));
-  executor->has_run = true; /* the queue is in order: whoever reads a value waits for the run */
+  executor->has_run = true; /* whoever reads a value through us waits for the run */
 done:
   if (status != ICN_OK && begun) {
     (void)icn_runtime_finish(executor->runtime, NULL);

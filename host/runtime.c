@@ -72,8 +72,7 @@ icn_status icn_runtime_wrap(icn_share *share, cl_command_queue queue, icn_runtim
   runtime->cl = &context->cl;
   runtime->share = share;
   ICN_CL(share->cl->clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
-  ICN_REQUIRE((properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) == 0, ICN_ARGUMENT,
-              "the caller's command queue is out of order, expected an in-order queue");
+  runtime->unordered = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
   runtime->profile = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
   ICN_CL(share->cl->clRetainCommandQueue(queue));
   runtime->queue = queue;
@@ -111,6 +110,14 @@ icn_status icn_runtime_flush(icn_runtime *runtime, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
   ICN_CL(cl->clFlush(runtime->queue));
+done:
+  return status;
+}
+
+icn_status icn_runtime_order(icn_runtime *runtime, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  if (runtime->unordered) ICN_CL(cl->clEnqueueBarrierWithWaitList(runtime->queue, 0, NULL, NULL));
 done:
   return status;
 }
@@ -161,6 +168,7 @@ icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t o
   const icn_cl *cl = runtime->cl;
   ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
   if (bytes == 0) goto done;
+  ICN_TRY(icn_runtime_order(runtime, error));
   ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
@@ -171,6 +179,7 @@ icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t of
   const icn_cl *cl = runtime->cl;
   ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
   if (bytes == 0) goto done;
+  ICN_TRY(icn_runtime_order(runtime, error));
   ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
@@ -294,6 +303,7 @@ icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *
   bound->event = NULL;
   if (bound->empty) goto done;
   cl_event *event = runtime->profile ? &bound->event : NULL;
+  ICN_TRY(icn_runtime_order(runtime, error));
   if (bound->kernel == NULL) {
     ICN_TRY(icn_clblast_enqueue(runtime, &bound->gemm, bound->name, event, error));
   } else {

@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-typedef struct icn_runtime icn_runtime; /* a device's cl_context, an in-order queue and its programs */
+typedef struct icn_runtime icn_runtime; /* a device's cl_context, a queue whose commands run in order, and its programs */
 typedef struct icn_buffer icn_buffer;   /* a cl_mem */
 typedef struct icn_bound icn_bound;     /* a launch with its kernel object and arguments set: enqueue any number of times */
 

@@ -256,9 +256,56 @@ void kernel_suite_each(void (*add_cases)(kernel_suite *suite), void (*visit)(con
   free(suite.cases);
 }
 
+/* True when a row applied on every device; each must have noticed that one bit of its output is wrong. */
+static bool flipped_bit_is_noticed(driver *d, const kernel_case *c) {
+  kernel_data data;
+  icn_problem problem;
+  icn_error error;
+  int noticed = 0;
+  const bool exact = (c->flags & (KERNEL_NO_EXACT | KERNEL_SPECIAL)) == 0 && kernel_case_is_exact(&c->problem);
+  if (!kernel_case_layout(c, 0, &problem) || icn_shape_elems(&problem.out.shape) == 0) return false;
+  if (!kernel_data_make(&data, c, exact ? KERNEL_EXACT : KERNEL_RANDOM, 1, &error)) fail_msg("%s", error.message);
+  data.once = data.flipped = true;
+  for (int i = 0; i < d->device_count; i++) {
+    const icn_device_desc described = kernel_device(d->devices[i].runtime);
+    for (size_t k = 0; k < icn_row_count(); k++) {
+      const icn_row *row = icn_row_at(k);
+      kernel_failure failure = {""};
+      icn_reason why;
+      if (!row_wanted(row, problem.op) || !icn_row_common_ok(&problem, &why) || !row->applies(&problem, &described, &why)) continue;
+      if (kernel_run_row(d->devices[i].runtime, row, &problem, &data, &failure))
+        fail_msg("%s, row %s: a flipped bit was not noticed", d->devices[i].name, row->name);
+      if (strstr(failure.text, "element 0 (of ") == NULL) fail_msg("%s, row %s: %s", d->devices[i].name, row->name, failure.text);
+      noticed++;
+      break;
+    }
+  }
+  kernel_data_free(&data);
+  return noticed == d->device_count;
+}
+
+/* The harness itself: what it says about right kernels means nothing unless it finds a wrong one. */
+static void a_wrong_bit_is_noticed_on_each_device(void **state) {
+  (void)state;
+  driver d;
+  kernel_suite suite = {NULL, 0, 0};
+  bool noticed = false;
+  driver_open(&d);
+  suite_add_cases(&suite);
+  for (size_t i = 0; i < suite.count && d.device_count > 0 && !noticed; i++) {
+    if ((suite.cases[i].flags & KERNEL_LARGE) == 0) noticed = flipped_bit_is_noticed(&d, &suite.cases[i]);
+  }
+  const bool no_device = d.device_count == 0;
+  free(suite.cases);
+  driver_close(&d);
+  if (no_device) skip();
+  assert_true(noticed);
+}
+
 int kernel_suite_main(const char *family, void (*add_cases)(kernel_suite *suite)) {
   suite_family = family;
   suite_add_cases = add_cases;
-  const struct CMUnitTest tests[] = {cmocka_unit_test(rows_agree_with_the_reference)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(rows_agree_with_the_reference),
+                                     cmocka_unit_test(a_wrong_bit_is_noticed_on_each_device)};
   return cmocka_run_group_tests_name(family, tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ typedef struct kernel_data {
   uint64_t seed;
   void *input[ICN_MAX_INPUTS]; /* float, or int32_t for RESAMPLE's index */
   bool once;                   /* do not run a second time */
+  bool flipped;                /* one bit of the output's first element is flipped before it is compared */
   float *want, *magnitude;     /* magnitude: RANDOM mode only */
 } kernel_data;
 
