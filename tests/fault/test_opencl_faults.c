@@ -1,9 +1,7 @@
 /* Every OpenCL function fails at its first, second, ... call: there is a status with a sentence, nothing is leaked, and the process goes
  * on. */
 
-#include <dlfcn.h>
-
-#include "fault/fault_opencl.h"
+#include "fault/fake_test.h"
 #include "kernel.h"
 #include "loader.h"
 #include "os.h"
@@ -13,8 +11,7 @@
 enum { SIZE = 16, IMAGE = 3 * SIZE * SIZE };
 
 typedef struct fixture {
-  fault_control *control;
-  const char *library;
+  fake_driver *driver; /* NULL: no OpenCL here */
 
   proto_writer file;
   float image[IMAGE], want[10];
@@ -47,7 +44,8 @@ static void count_refusals(void *user, icn_log_level level, const char *line) {
 
 typedef struct scenario {
   const char *device; /* NULL: the first one, as the library chooses */
-  const char *library, *cache;
+  const char *cache;
+  bool without_opencl;
   uint32_t cores;
   const char *forced_rows;
 } scenario;
@@ -79,7 +77,7 @@ static icn_status play(fixture *f, const scenario *s, bool *right, icn_error *er
   icn_context_options_init(&context_options);
   context_options.allocator = &allocator;
   context_options.logger = &logger;
-  context_options.opencl_library = s->library;
+  if (s->without_opencl) context_options.opencl_library = "none";
   context_options.cache_dir = s->cache;
   icn_executor_options_init(&options);
   options.shapes = &shape;
@@ -105,14 +103,14 @@ static void assert_orderly(const fixture *f, const char *what, size_t number, ic
   if (status != ICN_OK && error->message[0] == '\0') fail_msg("%s %zu failed: status %d without a sentence", what, number, (int)status);
   if (status != ICN_OK && error->status != status) fail_msg("%s %zu failed: status %d, but error %d", what, number, status, error->status);
   if (f->host_blocks != 0) fail_msg("%s %zu failed (%s): %zu host blocks leaked", what, number, error->message, f->host_blocks);
-  if (f->control != NULL && f->control->alive != 0) {
-    fail_msg("%s %zu failed (%s): %ld OpenCL objects leaked", what, number, error->message, f->control->alive);
+  if (f->driver != NULL && f->driver->alive != 0) {
+    fail_msg("%s %zu failed (%s): %ld OpenCL objects leaked", what, number, error->message, f->driver->alive);
   }
 }
 
 static int set_up(void **state) {
   static fixture f;
-  const scenario reference = {.device = "reference", .library = "none", .cache = "none"};
+  const scenario reference = {.device = "reference", .without_opencl = true, .cache = "none"};
   icn_error error;
   bool right = false;
   *state = &f;
@@ -141,15 +139,7 @@ static int set_up(void **state) {
   }
   assert_int_equal(play(&f, &reference, &right, &error), ICN_OK);
   assert_true(right);
-  f.library = getenv("ICN_FAULT_LIBRARY");
-  assert_non_null(f.library);
-  void *library = dlopen(f.library, RTLD_NOW | RTLD_LOCAL);
-  if (library == NULL) fail_msg("%s", dlerror());
-  void *symbol = dlsym(library, "icn_fault_control");
-  assert_non_null(symbol);
-  fault_control_function *control;
-  memcpy(&control, &symbol, sizeof control);
-  f.control = control();
+  f.driver = fake_driver_open();
   return 0;
 }
 
@@ -161,15 +151,15 @@ static int tear_down(void **state) {
 
 static void nothing_fails_unasked(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
-  const scenario s = {.library = f->library, .cache = "none"};
+  if (f->driver == NULL) skip();
+  const scenario s = {.cache = "none"};
   icn_error error;
   bool right = false;
-  f->control->function = NULL;
+  f->driver->reset();
   const icn_status status = play(f, &s, &right, &error);
   if (status != ICN_OK) fail_msg("%s", error.message);
   assert_orderly(f, "call", 0, status, right, &error);
-  assert_true(f->control->peak > 20); /* objects are counted indeed */
+  assert_true(f->driver->peak > 20); /* objects are counted indeed */
 }
 
 /* Which calls of a function fail: each of the first, then ever fewer. */
@@ -181,13 +171,11 @@ static size_t fail_each_call(fixture *f, const char *function, const scenario *s
   for (long at = 1;; at = next_call(at)) {
     icn_error error;
     bool right = false;
-    f->control->function = function;
-    f->control->at = at;
-    f->control->calls = 0;
-    f->control->code = strcmp(function, "clCreateBuffer") == 0 ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_OUT_OF_RESOURCES;
+    fake_driver_fail(f->driver, function, at,
+                     strcmp(function, "clCreateBuffer") == 0 ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_OUT_OF_RESOURCES);
     const icn_status status = play(f, s, &right, &error);
-    const bool reached = f->control->calls >= at;
-    f->control->function = NULL;
+    const bool reached = f->driver->calls >= at;
+    f->driver->reset();
     assert_orderly(f, function, (size_t)at, status, right, &error);
     if (!reached) {
       if (status != ICN_OK) fail_msg("%s: nothing failed, but: %s", function, error.message);
@@ -205,9 +193,9 @@ static const char *const FUNCTIONS[] = {
 
 static void every_call_may_fail(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache};
+  const scenario s = {.cache = cache == NULL ? "none" : cache};
   size_t functions = 0, calls = 0;
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++) {
     const size_t failed = fail_each_call(f, FUNCTIONS[i], &s);
@@ -221,17 +209,17 @@ static void every_call_may_fail(void **state) {
 /* The paths of compiling, storing and dividing, which the cached scenario does not take. */
 static void compiling_may_fail(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   static const char *const BUILDING[] = {"clCreateProgramWithSource", "clBuildProgram", "clGetProgramInfo", "clCreateKernel"};
   for (size_t i = 0; i < sizeof BUILDING / sizeof BUILDING[0]; i++) {
     for (long at = 1; at <= 2; at++) {
-      const scenario s = {.library = f->library, .cache = "none"};
+      const scenario s = {.cache = "none"};
       icn_error error;
       bool right = false;
-      *f->control = (fault_control){.function = BUILDING[i], .at = at, .code = CL_BUILD_PROGRAM_FAILURE, .alive = f->control->alive};
+      fake_driver_fail(f->driver, BUILDING[i], at, CL_BUILD_PROGRAM_FAILURE);
       const icn_status status = play(f, &s, &right, &error);
-      const bool reached = f->control->calls >= at;
-      f->control->function = NULL;
+      const bool reached = f->driver->calls >= at;
+      f->driver->reset();
       assert_orderly(f, BUILDING[i], (size_t)at, status, right, &error);
       if (reached && strcmp(BUILDING[i], "clBuildProgram") == 0) assert_int_equal(status, ICN_BUILD);
     }
@@ -240,18 +228,18 @@ static void compiling_may_fail(void **state) {
 
 static void dividing_may_fail(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache, .cores = 1};
+  const scenario s = {.cache = cache == NULL ? "none" : cache, .cores = 1};
   icn_error error;
   bool right = false;
-  f->control->function = NULL;
+  f->driver->reset();
   if (play(f, &s, &right, &error) != ICN_OK) skip(); /* the device cannot be divided */
   assert_orderly(f, "call", 0, ICN_OK, right, &error);
   for (long at = 1; at <= 2; at++) {
-    *f->control = (fault_control){.function = "clCreateSubDevices", .at = at, .code = CL_OUT_OF_RESOURCES, .alive = 0};
+    fake_driver_fail(f->driver, "clCreateSubDevices", at, CL_OUT_OF_RESOURCES);
     const icn_status status = play(f, &s, &right, &error);
-    f->control->function = NULL;
+    f->driver->reset();
     assert_orderly(f, "clCreateSubDevices", (size_t)at, status, right, &error);
   }
 }
@@ -259,7 +247,7 @@ static void dividing_may_fail(void **state) {
 /* Drivers that list nothing: a context without devices and a sentence why. */
 static void nothing_to_list_is_a_sentence(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   static const struct {
     const char *function;
     int code;
@@ -272,10 +260,9 @@ static void nothing_to_list_is_a_sentence(void **state) {
     icn_context *context = NULL;
     icn_error error;
     icn_context_options_init(&options);
-    options.opencl_library = f->library;
-    *f->control = (fault_control){.function = CASES[i].function, .at = -1, .code = CASES[i].code};
+    fake_driver_fail(f->driver, CASES[i].function, EVERY_CALL, CASES[i].code);
     assert_int_equal(icn_context_create(&options, &context, &error), ICN_OK);
-    f->control->function = NULL;
+    f->driver->reset();
     assert_int_equal(icn_context_device_count(context), 0);
     const char *problem = icn_context_opencl_problem(context);
     if (strstr(problem, CASES[i].words) == NULL) fail_msg("%s: '%s'", CASES[i].function, problem);
@@ -286,7 +273,7 @@ static void nothing_to_list_is_a_sentence(void **state) {
 /* Compiled kernels that allow smaller work-groups than the device: rows for GPUs, which want large ones, give way to others. */
 static void rows_above_the_limits_give_way(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   char forced[4096] = "";
   for (size_t i = 0; i < icn_row_count(); i++) {
     const icn_row *row = icn_row_at(i);
@@ -294,21 +281,19 @@ static void rows_above_the_limits_give_way(void **state) {
     snprintf(forced + strlen(forced), sizeof forced - strlen(forced), "%s%s", forced[0] == '\0' ? "" : ",", row->name);
   }
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache, .forced_rows = forced};
+  const scenario s = {.cache = cache == NULL ? "none" : cache, .forced_rows = forced};
   icn_error error;
   bool right = false;
-  f->control->function = NULL;
-  f->control->work_group_limit = 32;
-  f->control->limited_kernels = "conv";
+  f->driver->reset();
+  f->driver->set("kernel_work_group", "conv=32");
   f->refusals = 0;
   icn_status status = play(f, &s, &right, &error);
   assert_orderly(f, "work-group limit", 32, status, right, &error);
   if (status != ICN_OK) fail_msg("%s", error.message); /* a row that is content with less took its place */
   assert_true(f->refusals > 0);
-  f->control->work_group_limit = 1;
-  f->control->limited_kernels = "softmax"; /* all rows want more than one */
+  f->driver->set("kernel_work_group", "softmax=1"); /* all rows want more than one */
   status = play(f, &s, &right, &error);
-  f->control->limited_kernels = NULL;
+  f->driver->reset();
   assert_orderly(f, "work-group limit", 1, status, right, &error);
   assert_int_equal(status, ICN_UNSUPPORTED);
   assert_non_null(strstr(error.message, "above the device's limits"));
@@ -334,16 +319,16 @@ static void fail_allocations(fixture *f, const scenario *s, bool all) {
 }
 
 static void every_allocation_may_fail_on_the_reference(void **state) {
-  const scenario s = {.device = "reference", .library = "none", .cache = "none"};
+  const scenario s = {.device = "reference", .without_opencl = true, .cache = "none"};
   fail_allocations(*state, &s, true);
 }
 
 static void every_allocation_may_fail_on_a_device(void **state) {
   fixture *f = *state;
-  if (f->control == NULL) skip();
+  if (f->driver == NULL) skip();
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const scenario s = {.library = f->library, .cache = cache == NULL ? "none" : cache};
-  f->control->function = NULL;
+  const scenario s = {.cache = cache == NULL ? "none" : cache};
+  f->driver->reset();
   fail_allocations(f, &s, false);
 }
 

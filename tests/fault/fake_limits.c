@@ -1,0 +1,152 @@
+/* The fake driver holds to the limits that it claims, as a real one would: a plan that oversteps one is refused at the call. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault/fake_internal.h"
+
+static cl_int overstep(cl_int code, const char *what, cl_ulong wanted, cl_ulong limit) {
+  fake_lock();
+  fake.overstepped++;
+  fake_unlock();
+  fake_note("%s: %llu, above the limit of %llu: refused with %d", what, (unsigned long long)wanted, (unsigned long long)limit, code);
+  return code;
+}
+
+/* ------------------------------------------------------------- allocations */
+
+static cl_ulong allocated;
+
+cl_int fake_check_allocation(size_t bytes) {
+  cl_ulong limit;
+  if (fake_number(FAKE_max_allocation_bytes, &limit) && bytes > limit)
+    return overstep(CL_INVALID_BUFFER_SIZE, "a buffer's bytes", bytes, limit);
+  if (fake_number(FAKE_global_bytes, &limit) && allocated + bytes > limit) {
+    return overstep(CL_MEM_OBJECT_ALLOCATION_FAILURE, "bytes allocated", allocated + bytes, limit);
+  }
+  return CL_SUCCESS;
+}
+
+void fake_note_allocation(size_t bytes) {
+  fake_lock();
+  allocated += bytes;
+  fake_unlock();
+}
+
+/* Before clReleaseMemObject. */
+void fake_note_release(cl_mem memory) {
+  cl_uint references = 0;
+  size_t bytes = 0;
+  if (fake_target.clGetMemObjectInfo(memory, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL) != CL_SUCCESS) return;
+  if (references != 1 || fake_target.clGetMemObjectInfo(memory, CL_MEM_SIZE, sizeof bytes, &bytes, NULL) != CL_SUCCESS) return;
+  fake_lock();
+  allocated -= bytes < allocated ? bytes : allocated;
+  fake_unlock();
+}
+
+/* --------------------------------------------------------------- arguments */
+
+enum { MAX_ARGUMENTS = 128 };
+
+typedef struct known_kernel {
+  struct known_kernel *next;
+  cl_kernel kernel;
+  size_t bytes[MAX_ARGUMENTS];
+} known_kernel;
+
+static known_kernel *kernels; /* the last used first */
+
+/* Found and put first, or made where `make`. Locked by the caller. */
+static known_kernel *find_kernel(cl_kernel kernel, bool make) {
+  for (known_kernel **link = &kernels; *link != NULL; link = &(*link)->next) {
+    known_kernel *found = *link;
+    if (found->kernel != kernel) continue;
+    *link = found->next;
+    found->next = kernels;
+    return kernels = found;
+  }
+  known_kernel *made = make ? calloc(1, sizeof *made) : NULL;
+  if (made == NULL) return NULL;
+  *made = (known_kernel){.next = kernels, .kernel = kernel};
+  return kernels = made;
+}
+
+void fake_forget_kernel(cl_kernel kernel) {
+  fake_lock();
+  known_kernel *found = find_kernel(kernel, false);
+  if (found != NULL) {
+    kernels = found->next;
+    free(found);
+  }
+  fake_unlock();
+}
+
+/* Bytes of all arguments with this one; one of local memory is passed as a pointer. */
+static cl_ulong argument_bytes(cl_kernel kernel, cl_uint index, size_t bytes) {
+  cl_ulong sum = 0;
+  fake_lock();
+  known_kernel *known = find_kernel(kernel, true);
+  if (known != NULL && index < MAX_ARGUMENTS) {
+    known->bytes[index] = bytes;
+    for (size_t i = 0; i < MAX_ARGUMENTS; i++) sum += known->bytes[i];
+  }
+  fake_unlock();
+  return sum;
+}
+
+cl_int fake_set_argument(cl_kernel kernel, cl_uint index, size_t bytes, const void *value) {
+  cl_ulong limit;
+  if (fake_number(FAKE_argument_bytes, &limit)) {
+    const cl_ulong sum = argument_bytes(kernel, index, value == NULL ? sizeof(void *) : bytes);
+    if (sum > limit) return overstep(CL_INVALID_ARG_SIZE, "bytes of kernel arguments", sum, limit);
+  }
+  return fake_target.clSetKernelArg(kernel, index, bytes, value);
+}
+
+/* ----------------------------------------------------------------- kernels */
+
+/* What the kernel allows: less than the device where kernel_work_group, "PART=N", says so of its name. */
+static bool work_group_limit(cl_kernel kernel, cl_ulong *limit) {
+  char name[256] = "", part[128] = "";
+  unsigned long long of_kernel = 0;
+  const bool limited = fake_number(FAKE_max_work_group, limit);
+  const char *rule = fake_text(FAKE_kernel_work_group);
+  if (rule == NULL || sscanf(rule, "%127[^=]=%llu", part, &of_kernel) != 2) return limited;
+  if (fake_target.clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL) != CL_SUCCESS) return limited;
+  if (strstr(name, part) == NULL || (limited && *limit < of_kernel)) return limited;
+  *limit = of_kernel;
+  return true;
+}
+
+static cl_int check_group(cl_kernel kernel, cl_uint dims, const size_t *local) {
+  static const fake_setting ITEMS[] = {FAKE_max_work_item_x, FAKE_max_work_item_y, FAKE_max_work_item_z};
+  cl_ulong items = 1, limit;
+  for (cl_uint k = 0; k < dims && k < 3; k++) {
+    items *= local[k];
+    if (fake_number(ITEMS[k], &limit) && local[k] > limit)
+      return overstep(CL_INVALID_WORK_ITEM_SIZE, "work-items of a dimension", local[k], limit);
+  }
+  if (work_group_limit(kernel, &limit) && items > limit) return overstep(CL_INVALID_WORK_GROUP_SIZE, "work-items of a group", items, limit);
+  return CL_SUCCESS;
+}
+
+cl_int fake_check_launch(cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *local) {
+  cl_ulong limit, bytes = 0;
+  cl_device_id id = NULL;
+  const cl_int code = local == NULL ? CL_SUCCESS : check_group(kernel, dims, local);
+  if (code != CL_SUCCESS || !fake_number(FAKE_local_bytes, &limit)) return code;
+  if (fake_target.clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof id, &id, NULL) != CL_SUCCESS) return CL_SUCCESS;
+  if (fake_target.clGetKernelWorkGroupInfo(kernel, id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL) != CL_SUCCESS)
+    return CL_SUCCESS;
+  return bytes > limit ? overstep(CL_OUT_OF_RESOURCES, "bytes of local memory", bytes, limit) : CL_SUCCESS;
+}
+
+cl_int fake_work_group_info(cl_kernel kernel, cl_device_id id, cl_kernel_work_group_info what, size_t n, void *value, size_t *bytes) {
+  cl_ulong limit;
+  const cl_int code = fake_target.clGetKernelWorkGroupInfo(kernel, id, what, n, value, bytes);
+  if (code != CL_SUCCESS || value == NULL) return code;
+  if (what == CL_KERNEL_WORK_GROUP_SIZE && work_group_limit(kernel, &limit) && limit < *(size_t *)value) *(size_t *)value = (size_t)limit;
+  if (what == CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE && fake_number(FAKE_wave, &limit)) *(size_t *)value = (size_t)limit;
+  return code;
+}

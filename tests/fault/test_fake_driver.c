@@ -1,0 +1,231 @@
+/* The fake driver itself: it poses as a recorded device in everything that a description holds, and holds to the limits that it claims. */
+
+#include "device.h"
+#include "fault/fake_test.h"
+
+typedef struct fixture {
+  fake_driver *driver;
+  icn_cl cl;
+  cl_platform_id platform;
+  cl_device_id id;
+  cl_context context;
+  cl_command_queue queue;
+} fixture;
+
+static const char *device_path(const char *name, char *path, size_t bytes) {
+  snprintf(path, bytes, "%s/devices/%s", getenv("ICN_TEST_DATA"), name);
+  return path;
+}
+
+static int set_up(void **state) {
+  static fixture f;
+  icn_error error;
+  *state = &f;
+  if (icn_cl_open(&f.cl, NULL, &error) != ICN_OK || f.cl.clGetPlatformIDs(1, &f.platform, NULL) != CL_SUCCESS) return 0;
+  f.driver = fake_driver_open();
+  assert_int_equal(f.cl.clGetDeviceIDs(f.platform, CL_DEVICE_TYPE_ALL, 1, &f.id, NULL), CL_SUCCESS);
+  return 0;
+}
+
+/* Each test begins with the true device, a context and a queue. */
+static fixture *begin(void **state) {
+  fixture *f = *state;
+  if (f->driver == NULL) skip();
+  f->driver->reset();
+  f->context = f->cl.clCreateContext(NULL, 1, &f->id, NULL, NULL, NULL);
+  assert_non_null(f->context);
+  f->queue = f->cl.clCreateCommandQueue(f->context, f->id, 0, NULL);
+  assert_non_null(f->queue);
+  return f;
+}
+
+static void end(fixture *f) {
+  f->driver->reset();
+  assert_int_equal(f->cl.clReleaseCommandQueue(f->queue), CL_SUCCESS);
+  assert_int_equal(f->cl.clReleaseContext(f->context), CL_SUCCESS);
+  assert_int_equal(f->driver->alive, 0);
+}
+
+static void assert_poses_as(fixture *f, const char *name) {
+  char path[4096], data[16384];
+  icn_device_desc want, got;
+  icn_error error;
+  FILE *file = fopen(device_path(name, path, sizeof path), "rb");
+  assert_non_null(file);
+  const size_t bytes = fread(data, 1, sizeof data, file);
+  fclose(file);
+  assert_int_equal(icn_device_desc_parse(data, bytes, &want, &error), ICN_OK);
+  assert_true(f->driver->pose(path));
+  if (icn_device_describe(&f->cl, f->id, &got, &error) != ICN_OK) fail_msg("%s: %s", name, error.message);
+  /* What the library adds, what no driver tells. */
+  char *mark = strstr(want.extensions, " icn_clblast");
+  if (mark != NULL) *mark = '\0';
+  for (char *blank = want.extensions; (blank = strstr(blank, "  ")) != NULL;) memmove(blank, blank + 1, strlen(blank));
+  want.flop_per_second = want.bytes_per_second = want.launch_seconds = 0;
+  if (!(want.opencl_major >= 3 && want.kind == ICN_DEVICE_GPU) && strstr(want.extensions, "_device_attribute_query") == NULL) want.wave = 1;
+  icn_text text[2];
+  const icn_allocator allocator = icn_allocator_default();
+  for (int i = 0; i < 2; i++) icn_text_init(&text[i], &allocator);
+  icn_device_desc_print(&want, &text[0]);
+  icn_device_desc_print(&got, &text[1]);
+  assert_string_equal(text[1].data, text[0].data);
+  for (int i = 0; i < 2; i++) icn_text_fini(&text[i]);
+}
+
+static void poses_as_recorded_devices(void **state) {
+  fixture *f = begin(state);
+  static const char *const NAMES[] = {"gpu-small.txt", "gpu.txt", "cpu-intel.txt", "cpu-pocl.txt"};
+  for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) assert_poses_as(f, NAMES[i]);
+  assert_false(f->driver->pose("there-is-no-such-file.txt"));
+  end(f);
+}
+
+static void allocations_are_limited(void **state) {
+  fixture *f = begin(state);
+  cl_int code = CL_SUCCESS;
+  f->driver->set("max_allocation_bytes", "1000");
+  f->driver->set("global_bytes", "1500");
+  assert_null(f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, 1001, NULL, &code));
+  assert_int_equal(code, CL_INVALID_BUFFER_SIZE);
+  cl_mem first = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, 1000, NULL, &code);
+  assert_non_null(first);
+  assert_null(f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, 501, NULL, &code));
+  assert_int_equal(code, CL_MEM_OBJECT_ALLOCATION_FAILURE);
+  assert_int_equal(f->driver->alive, 3); /* context, queue, buffer */
+  assert_int_equal(f->cl.clReleaseMemObject(first), CL_SUCCESS);
+  first = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, 501, NULL, &code);
+  assert_non_null(first);
+  assert_int_equal(f->cl.clReleaseMemObject(first), CL_SUCCESS);
+  end(f);
+}
+
+static cl_kernel build_kernel(fixture *f, const char *source, const char *name, cl_program *program) {
+  cl_int code = CL_SUCCESS;
+  *program = f->cl.clCreateProgramWithSource(f->context, 1, &source, NULL, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  assert_int_equal(f->cl.clBuildProgram(*program, 1, &f->id, "-cl-std=CL1.2", NULL, NULL), CL_SUCCESS);
+  cl_kernel kernel = f->cl.clCreateKernel(*program, name, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  return kernel;
+}
+
+static void free_kernel(fixture *f, cl_kernel kernel, cl_program program) {
+  assert_int_equal(f->cl.clReleaseKernel(kernel), CL_SUCCESS);
+  assert_int_equal(f->cl.clReleaseProgram(program), CL_SUCCESS);
+}
+
+static cl_int launch(fixture *f, cl_kernel kernel, size_t x, size_t y) {
+  const size_t size[] = {x, y};
+  const cl_int code = f->cl.clEnqueueNDRangeKernel(f->queue, kernel, 2, NULL, size, size, 0, NULL, NULL);
+  (void)f->cl.clFinish(f->queue);
+  return code;
+}
+
+static void launches_are_limited(void **state) {
+  static const char SOURCE[] =
+      "__kernel void copy(__global float *y, int8 a, int8 b, __local float *t) {\n"
+      "  t[get_local_id(0)] = a.s0 + b.s0; barrier(CLK_LOCAL_MEM_FENCE); y[get_global_id(0)] = t[get_local_id(0)]; }\n";
+  fixture *f = begin(state);
+  cl_program program = NULL;
+  cl_int code = CL_SUCCESS, eight[8] = {0};
+  size_t allowed = 0;
+  cl_kernel kernel = build_kernel(f, SOURCE, "copy", &program);
+  cl_mem y = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, 4096, NULL, &code);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &y), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 1, sizeof eight, eight), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 2, sizeof eight, eight), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 3, 1024, NULL), CL_SUCCESS);
+  assert_int_equal(launch(f, kernel, 16, 8), CL_SUCCESS);
+  f->driver->set("max_work_group", "64");
+  assert_int_equal(f->cl.clGetKernelWorkGroupInfo(kernel, f->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof allowed, &allowed, NULL), CL_SUCCESS);
+  assert_int_equal(allowed, 64);
+  assert_int_equal(launch(f, kernel, 16, 8), CL_INVALID_WORK_GROUP_SIZE);
+  assert_int_equal(launch(f, kernel, 16, 4), CL_SUCCESS);
+  f->driver->set("kernel_work_group", "op=16");
+  assert_int_equal(launch(f, kernel, 16, 4), CL_INVALID_WORK_GROUP_SIZE);
+  f->driver->reset();
+  f->driver->set("max_work_item_y", "4");
+  assert_int_equal(launch(f, kernel, 1, 8), CL_INVALID_WORK_ITEM_SIZE);
+  f->driver->reset();
+  f->driver->set("local_bytes", "1000");
+  assert_int_equal(launch(f, kernel, 16, 4), CL_OUT_OF_RESOURCES);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 3, 1000, NULL), CL_SUCCESS);
+  assert_int_equal(launch(f, kernel, 16, 4), CL_SUCCESS);
+  f->driver->reset();
+  f->driver->set("argument_bytes", "64"); /* 8 + 32 + 32 */
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &y), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 1, sizeof eight, eight), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 2, sizeof eight, eight), CL_INVALID_ARG_SIZE);
+  assert_int_equal(f->cl.clReleaseMemObject(y), CL_SUCCESS);
+  free_kernel(f, kernel, program);
+  end(f);
+}
+
+/* What the claimed device has not, the compiled source does not see either. */
+static void sources_see_the_claimed_device(void **state) {
+  static const char SOURCE[] =
+      "__kernel void see(__global int *y) {\n"
+      "  y[0] = y[1] = 0;\n"
+      "#ifdef FP_FAST_FMAF\n"
+      "  y[0] = 1;\n"
+      "#endif\n"
+      "#ifdef cl_khr_global_int32_base_atomics\n"
+      "  y[1] = 1;\n"
+      "#endif\n"
+      "}\n";
+  fixture *f = begin(state);
+  for (int pass = 0; pass < 2; pass++) {
+    cl_program program = NULL;
+    cl_int code = CL_SUCCESS, seen[2] = {-1, -1};
+    f->driver->reset();
+    if (pass == 1) {
+      f->driver->set("fast_fma", "0");
+      f->driver->set("extensions", "cl_khr_byte_addressable_store");
+    }
+    cl_kernel kernel = build_kernel(f, SOURCE, "see", &program);
+    cl_mem y = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, sizeof seen, NULL, &code);
+    assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &y), CL_SUCCESS);
+    assert_int_equal(launch(f, kernel, 1, 1), CL_SUCCESS);
+    assert_int_equal(f->cl.clEnqueueReadBuffer(f->queue, y, CL_TRUE, 0, sizeof seen, seen, 0, NULL, NULL), CL_SUCCESS);
+    if (pass == 0) assert_int_equal(seen[1], 1);
+    if (pass == 1) assert_true(seen[0] == 0 && seen[1] == 0);
+    assert_int_equal(f->cl.clReleaseMemObject(y), CL_SUCCESS);
+    free_kernel(f, kernel, program);
+  }
+  end(f);
+}
+
+static void old_versions_lack_what_came_later(void **state) {
+  fixture *f = begin(state);
+  cl_int code = CL_SUCCESS;
+  cl_uint sub_groups = 0;
+  f->driver->set("version", "OpenCL 1.2 fake");
+  f->driver->absent = 0;
+  assert_non_null(f->cl.clCreateCommandQueueWithProperties);
+  assert_null(f->cl.clCreateCommandQueueWithProperties(f->context, f->id, NULL, &code));
+  assert_int_equal(code, CL_INVALID_OPERATION);
+  assert_int_equal(f->driver->absent, 1);
+  assert_int_equal(f->cl.clGetDeviceInfo(f->id, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof sub_groups, &sub_groups, NULL), CL_INVALID_VALUE);
+  end(f);
+}
+
+static void queues_may_lack_profiling(void **state) {
+  fixture *f = begin(state);
+  cl_int code = CL_SUCCESS;
+  f->driver->set("profiling", "0");
+  assert_null(f->cl.clCreateCommandQueue(f->context, f->id, CL_QUEUE_PROFILING_ENABLE, &code));
+  assert_int_equal(code, CL_INVALID_QUEUE_PROPERTIES);
+  end(f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(poses_as_recorded_devices),
+      cmocka_unit_test(allocations_are_limited),
+      cmocka_unit_test(launches_are_limited),
+      cmocka_unit_test(sources_see_the_claimed_device),
+      cmocka_unit_test(old_versions_lack_what_came_later),
+      cmocka_unit_test(queues_may_lack_profiling),
+  };
+  return cmocka_run_group_tests_name("fake_driver", tests, set_up, NULL);
+}
