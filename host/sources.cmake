@@ -20,6 +20,7 @@ set(ICN_HOST_SOURCES
   host/measure.c
   host/interop.c
   host/classify.c
+  host/kernel_check.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

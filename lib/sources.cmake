@@ -82,4 +82,13 @@ set(ICN_LIB_SOURCES
   lib/builtin_net.c
   lib/builtin_inception_v3.c
   lib/row_clblast.c
+  lib/network_layers.c
+  lib/cases.c
+  lib/case_data.c
+  lib/case_conv.c
+  lib/case_matmul.c
+  lib/case_pool.c
+  lib/case_elementwise.c
+  lib/case_reduce.c
+  lib/case_move.c
 )

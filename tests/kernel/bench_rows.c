@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network_layers.h"
 #include "os.h"
 #include "runtime.h"
 #include "select.h"
-#include "support/network_layers.h"
 
-enum { LAYERS = sizeof INCEPTION_V3_LAYERS / sizeof INCEPTION_V3_LAYERS[0], MAX_COPIES = 12, CLASSES = 6 };
+enum { MAX_COPIES = 12, CLASSES = 6 };
 
 static const char *const CLASS_NAMES[CLASSES] = {"1x1", "3x3", "3x3/2", "1x7, 7x1", "5x5", "1x3, 3x1"};
 
@@ -30,14 +30,14 @@ static void check(icn_status status, const icn_error *error) {
   exit(1);
 }
 
-static int class_of(const network_layer *l) {
+static int class_of(const icn_network_layer *l) {
   if (l->stride == 2) return 2;
   if (l->kh * l->kw == 1) return 0;
   if (l->kh * l->kw == 9) return 1;
   return l->kh * l->kw == 25 ? 4 : l->kh * l->kw == 7 ? 3 : 5;
 }
 
-static icn_problem problem_of(const network_layer *l) {
+static icn_problem problem_of(const icn_network_layer *l) {
   icn_problem p;
   memset(&p, 0, sizeof p);
   const int64_t oh = (l->h + 2 * l->pad_h - l->kh) / l->stride + 1, ow = (l->w + 2 * l->pad_w - l->kw) / l->stride + 1;
@@ -45,14 +45,7 @@ static icn_problem problem_of(const network_layer *l) {
                   y = icn_shape_make(4, (const int64_t[]){1, l->oc, oh, ow});
   const icn_shape w = icn_shape_make(4, (const int64_t[]){l->oc, l->ic, l->kh, l->kw}), b = icn_shape_make(1, (const int64_t[]){l->oc});
   p.op = ICN_OP_CONV;
-  p.params.groups = 1;
-  const int64_t kernel[2] = {l->kh, l->kw}, pad[2] = {l->pad_h, l->pad_w};
-  for (int k = 0; k < 2; k++) {
-    p.params.kernel[k] = kernel[k];
-    p.params.stride[k] = l->stride;
-    p.params.dilation[k] = 1;
-    p.params.pad_begin[k] = p.params.pad_end[k] = pad[k];
-  }
+  p.params = icn_network_layer_params(l);
   p.epilogue.function = ICN_FN_RELU;
   p.present = 7;
   p.constant = 6;
@@ -169,7 +162,7 @@ static double difference(icn_runtime *runtime, icn_buffer *a, icn_buffer *b, uin
   return worst / largest;
 }
 
-static void bench_row(bench *b, const network_layer *l, const icn_problem *p, const icn_row *row, float *const data[3], trial *direct,
+static void bench_row(bench *b, const icn_network_layer *l, const icn_problem *p, const icn_row *row, float *const data[3], trial *direct,
                       bool counts) {
   const double flop = icn_problem_flop(p);
   const uint64_t out_bytes = (uint64_t)icn_shape_elems(&p->out.shape) * 4;
@@ -189,7 +182,7 @@ static void bench_row(bench *b, const network_layer *l, const icn_problem *p, co
   trial_free(&t);
 }
 
-static void bench_layer(bench *b, const network_layer *l) {
+static void bench_layer(bench *b, const icn_network_layer *l) {
   icn_error error;
   const icn_problem p = problem_of(l);
   const icn_device_desc *device = icn_runtime_desc(b->runtime);
@@ -245,8 +238,10 @@ int main(int argc, char **argv) {
   check(icn_runtime_create(context, device, NULL, &b.runtime, &error), &error);
   b.peak = peak * 1e9;
   if (peak <= 0) check(icn_device_measure(context, device, &b.peak, &bandwidth, &error), &error);
-  for (int i = 0; i < LAYERS; i++)
-    if (only < 0 || only == i) bench_layer(&b, &INCEPTION_V3_LAYERS[i]);
+  size_t count;
+  const icn_network_layer *layers = icn_inception_v3_layers(&count);
+  for (size_t i = 0; i < count; i++)
+    if (only < 0 || (size_t)only == i) bench_layer(&b, &layers[i]);
   print_classes(&b);
   icn_runtime_destroy(b.runtime);
   icn_context_destroy(context);

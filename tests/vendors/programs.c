@@ -1,26 +1,25 @@
 /* programs DEVICE_FILE OUT_DIR: every distinct program that could run on a device, for compilers without a device.
  *
  * From the plans of Inception-v3 and GoogLeNet (batch 1 and 8), from every other row that takes one of their layers, and from every row
- * that takes a kernel test's case. OUT_DIR gets PROGRAM.cl files, complete as the library would build them, and index.txt: a line for each
- * kernel of a program that something launches, with these fields between tabs:
+ * that takes a kernel case (lib/cases.h). OUT_DIR gets PROGRAM.cl files, complete as the library would build them, and index.txt: a line
+ * for each kernel of a program that something launches, with these fields between tabs:
  *
  *     PROGRAM.cl  KERNEL  TARGET  ROWS  CONFIG  USES  BUILD OPTIONS
  *
  * TARGET is GPU, ANY or CPU: the rows' kind of device (GPU when one of them is for GPUs, CPU when all are for CPUs). CONFIG is the row's
  * share of the build options as one word. USES: "plan" where a plan chose it, "layer" where it takes a network's layer, "case" where it
- * takes a test case. A line "# declined ROW: REASON" stands for each row that took nothing on this device.
+ * takes a kernel case. A line "# declined ROW: REASON" stands for each row that took nothing on this device.
  *
  * Environment: ICN_TEST_DATA = tests/data. Exit: 0 good, 1 failed, 2 wrong usage. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "os.h"
 #include "plan.h"
 #include "program.h"
 #include "source_text.h"
-#include "support/kernel_case.h"
-#include "support/kernel_run.h"
 #include "support/network.h"
 
 enum { USED_BY_CASE = 1, USED_BY_LAYER = 2, USED_BY_PLAN = 4, ROWS_BYTES = 512, MAX_ROWS = 256 };
@@ -113,26 +112,18 @@ static void add_network(const char *name, int64_t batch) {
   test_network_unload(&network);
 }
 
-static void add_case(const kernel_case *c, void *unused) {
-  (void)unused;
-  icn_problem problem;
-  for (int layout = 0; layout < 2; layout++)
-    if (kernel_case_layout(c, layout, &problem)) add_problem(&problem, USED_BY_CASE);
+static void add_cases(void) {
+  for (size_t f = 0; icn_case_family(f) != NULL; f++) {
+    icn_case_list list;
+    if (icn_cases_make(icn_case_family(f), NULL, &list, &all.error) != ICN_OK) stop(all.error.message);
+    for (size_t i = 0; i < list.count; i++) {
+      icn_problem problem;
+      for (icn_case_layout layout = ICN_CASE_DENSE; layout < ICN_CASE_LAYOUTS; layout++)
+        if (icn_case_problem(&list.cases[i], layout, &problem)) add_problem(&problem, USED_BY_CASE);
+    }
+    icn_cases_free(&list);
+  }
 }
-
-/* The kernel tests' sources are compiled into this program with kernel_suite_main() and main() renamed (tests/sources.cmake). */
-int programs_collect_suite(const char *family, void (*add_cases)(kernel_suite *suite));
-int programs_collect_suite(const char *family, void (*add_cases)(kernel_suite *suite)) {
-  (void)family;
-  kernel_suite_each(add_cases, add_case, NULL);
-  return 0;
-}
-int suite_conv(void);
-int suite_matmul(void);
-int suite_pool(void);
-int suite_elementwise(void);
-int suite_reduce(void);
-int suite_move(void);
 
 /* What the library launches without a row: the measurement of a device's roof. */
 static void add_measurement(void) {
@@ -245,7 +236,7 @@ int main(int argc, char **argv) {
     add_network("builtin:inception_v3", batch);
     add_network(googlenet, batch);
   }
-  (void)(suite_conv() + suite_matmul() + suite_pool() + suite_elementwise() + suite_reduce() + suite_move());
+  add_cases();
   add_measurement();
   return write_all(argv[2]);
 }

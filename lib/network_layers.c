@@ -1,13 +1,6 @@
-/* Every distinct convolution of two Inception networks, and how often it occurs. */
-#ifndef ICN_TEST_NETWORK_LAYERS_H
-#define ICN_TEST_NETWORK_LAYERS_H
+#include "network_layers.h"
 
-typedef struct network_layer {
-  int h, w, ic, oc, kh, kw, stride, pad_h, pad_w, count;
-} network_layer;
-
-/* Inception-v3 for 299x299: 94 convolutions. */
-static const network_layer INCEPTION_V3_LAYERS[] = {
+static const icn_network_layer INCEPTION_V3_LAYERS[] = {
     {299, 299, 3, 32, 3, 3, 2, 0, 0, 1},  {149, 149, 32, 32, 3, 3, 1, 0, 0, 1}, {147, 147, 32, 64, 3, 3, 1, 1, 1, 1},
     {73, 73, 64, 80, 1, 1, 1, 0, 0, 1},   {73, 73, 80, 192, 3, 3, 1, 0, 0, 1},  {35, 35, 192, 64, 1, 1, 1, 0, 0, 2},
     {35, 35, 192, 48, 1, 1, 1, 0, 0, 1},  {35, 35, 192, 32, 1, 1, 1, 0, 0, 1},  {35, 35, 48, 64, 5, 5, 1, 2, 2, 3},
@@ -25,8 +18,7 @@ static const network_layer INCEPTION_V3_LAYERS[] = {
     {8, 8, 2048, 192, 1, 1, 1, 0, 0, 1},
 };
 
-/* GoogLeNet (Inception-v1) for 224x224: 57 convolutions. */
-static const network_layer GOOGLENET_LAYERS[] = {
+static const icn_network_layer GOOGLENET_LAYERS[] = {
     {224, 224, 3, 64, 7, 7, 2, 3, 3, 1},  {56, 56, 64, 64, 1, 1, 1, 0, 0, 1},   {56, 56, 64, 192, 3, 3, 1, 1, 1, 1},
     {28, 28, 192, 64, 1, 1, 1, 0, 0, 1},  {28, 28, 192, 96, 1, 1, 1, 0, 0, 1},  {28, 28, 96, 128, 3, 3, 1, 1, 1, 1},
     {28, 28, 192, 16, 1, 1, 1, 0, 0, 1},  {28, 28, 16, 32, 5, 5, 1, 2, 2, 1},   {28, 28, 192, 32, 1, 1, 1, 0, 0, 1},
@@ -46,4 +38,24 @@ static const network_layer GOOGLENET_LAYERS[] = {
     {7, 7, 48, 128, 5, 5, 1, 2, 2, 1},
 };
 
-#endif
+const icn_network_layer *icn_inception_v3_layers(size_t *count) {
+  *count = sizeof INCEPTION_V3_LAYERS / sizeof INCEPTION_V3_LAYERS[0];
+  return INCEPTION_V3_LAYERS;
+}
+
+const icn_network_layer *icn_googlenet_layers(size_t *count) {
+  *count = sizeof GOOGLENET_LAYERS / sizeof GOOGLENET_LAYERS[0];
+  return GOOGLENET_LAYERS;
+}
+
+icn_params icn_network_layer_params(const icn_network_layer *layer) {
+  const int64_t kernel[2] = {layer->kh, layer->kw}, pad[2] = {layer->pad_h, layer->pad_w};
+  icn_params params = {.groups = 1};
+  for (int k = 0; k < 2; k++) {
+    params.kernel[k] = kernel[k];
+    params.stride[k] = layer->stride;
+    params.dilation[k] = 1;
+    params.pad_begin[k] = params.pad_end[k] = pad[k];
+  }
+  return params;
+}

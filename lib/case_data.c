@@ -1,9 +1,8 @@
-/* Values for the kernel tests: inputs, the reference's result, and what the error bound is relative to. */
+/* Values for the kernel cases: inputs, the reference's result, and what the error bound is relative to. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "kernel_run.h"
+#include "cases.h"
 #include "ref.h"
 
 static uint64_t next_random(uint64_t *state) { /* splitmix64 */
@@ -19,28 +18,28 @@ static bool has_weights(icn_op op) { return op == ICN_OP_CONV || op == ICN_OP_CO
 
 /* One special value in so many, 0: none. Sums over many inputs must mostly stay finite, so that both kinds of result are seen; weights stay
  * ordinary, because rows may multiply them with padding. */
-static uint64_t special_rarity(const kernel_case *c, int input) {
-  if ((c->flags & KERNEL_SPECIAL) == 0) return 0;
+static uint64_t special_rarity(const icn_case *c, int input) {
+  if ((c->flags & ICN_CASE_SPECIAL) == 0) return 0;
   if (!has_weights(c->problem.op)) return 7;
   return icn_problem_is_constant(&c->problem, input) ? 0 : 61;
 }
 
-static float random_value(const kernel_case *c, int input, kernel_mode mode, uint64_t *state) {
+static float random_value(const icn_case *c, int input, icn_case_mode mode, uint64_t *state) {
   static const float special[] = {NAN, INFINITY, -INFINITY, -0.0F, 0.0F, 0.5F, -2.5F, 1e-30F, -1e-30F, 1e30F, -1e30F};
   const size_t specials = c->problem.op == ICN_OP_LRN ? 9 : 11; /* squares of the last two leave fp32 on the way */
-  bool positive = (c->flags & KERNEL_POSITIVE) != 0;
-  if (mode == KERNEL_EXACT) {
+  bool positive = (c->flags & ICN_CASE_POSITIVE) != 0;
+  if (mode == ICN_CASE_EXACT) {
     int value = (int)(next_random(state) % 7) - 3;
     return (float)(positive ? value + 4 : value);
   }
   const uint64_t rarity = special_rarity(c, input);
   if (rarity > 0 && next_random(state) % rarity == 0) return special[next_random(state) % specials];
-  float scale = (c->flags & KERNEL_WIDE) != 0 ? 20.0F : 1.0F;
+  float scale = (c->flags & ICN_CASE_WIDE) != 0 ? 20.0F : 1.0F;
   return positive ? scale * (unit_random(state) + 0.05F) : scale * (2 * unit_random(state) - 1);
 }
 
 /* A table that stays inside the axis; taps of weight 0 may point anywhere. */
-static void fill_resample_tables(kernel_data *data, uint64_t *state) {
+static void fill_resample_tables(icn_case_data *data, uint64_t *state) {
   int32_t *index = data->input[1];
   float *weight = data->input[2];
   int64_t limit = data->dense.in[0].shape.dim[data->dense.params.axis];
@@ -68,19 +67,27 @@ static void repeat_values(const icn_view *view, float *values) {
   }
 }
 
-static bool make_inputs(kernel_data *data, uint64_t *state) {
-  const kernel_case *c = data->source;
+static icn_status new_floats(const icn_case_data *data, int64_t count, float **floats, icn_error *error) {
+  const size_t bytes = sizeof(float) * (size_t)(count + 1);
+  *floats = icn_allocate(&data->allocator, bytes);
+  return *floats != NULL ? ICN_OK : icn_error_memory(error, bytes, "a kernel case");
+}
+
+static icn_status make_inputs(icn_case_data *data, uint64_t *state, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_case *c = data->source;
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
     if (!icn_problem_has(&c->problem, i)) continue;
     int64_t count = icn_shape_elems(&c->problem.in[i].shape);
-    float *values = malloc(sizeof(float) * (size_t)(count + 1));
+    float *values = NULL;
+    ICN_TRY(new_floats(data, count, &values, error));
     data->input[i] = values;
-    if (values == NULL) return false;
     for (int64_t k = 0; k < count; k++) values[k] = random_value(c, i, data->mode, state);
-    if ((c->flags & KERNEL_VIEWS_GIVEN) != 0) repeat_values(&c->problem.in[i], values);
+    if ((c->flags & ICN_CASE_VIEWS_GIVEN) != 0) repeat_values(&c->problem.in[i], values);
   }
   if (c->problem.op == ICN_OP_RESAMPLE) fill_resample_tables(data, state);
-  return true;
+done:
+  return status;
 }
 
 /* ------------------------------------------------------------ bounds */
@@ -106,26 +113,26 @@ static bool adds_up(const icn_problem *problem) {
 }
 
 /* The reference on absolute values, without the epilogue's function. */
-static icn_status sum_of_absolutes(kernel_data *data, icn_error *error) {
+static icn_status sum_of_absolutes(icn_case_data *data, icn_error *error) {
+  icn_status status = ICN_OK;
   icn_problem problem = data->dense;
-  void *absolute[ICN_MAX_INPUTS] = {NULL};
+  const void *in[ICN_MAX_INPUTS] = {NULL};
+  float *absolute[ICN_MAX_INPUTS] = {NULL};
   memset(&problem.epilogue, 0, sizeof problem.epilogue);
   if (problem.op == ICN_OP_BINARY) problem.params.function = ICN_FN_ADD;
   problem.params.alpha = fabsf(problem.params.alpha);
   problem.params.beta = fabsf(problem.params.beta);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
-    if (data->input[i] == NULL) continue;
-    size_t count = (size_t)icn_shape_elems(&problem.in[i].shape);
-    absolute[i] = malloc(sizeof(float) * (count + 1));
-    if (absolute[i] == NULL) continue;
-    memcpy(absolute[i], data->input[i], sizeof(float) * count);
-    if (problem.op == ICN_OP_RESAMPLE && i == 1) continue;
-    for (size_t k = 0; k < count; k++) ((float *)absolute[i])[k] = fabsf(((float *)absolute[i])[k]);
+    in[i] = data->input[i];
+    if (data->input[i] == NULL || (problem.op == ICN_OP_RESAMPLE && i == 1)) continue;
+    const int64_t count = icn_shape_elems(&problem.in[i].shape);
+    ICN_TRY(new_floats(data, count, &absolute[i], error));
+    for (int64_t k = 0; k < count; k++) absolute[i][k] = fabsf(((const float *)data->input[i])[k]);
+    in[i] = absolute[i];
   }
-  const void *in[ICN_MAX_INPUTS];
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = absolute[i];
-  icn_status status = icn_ref_compute(&problem, in, data->magnitude, NULL, error);
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) free(absolute[i]);
+  ICN_TRY(icn_ref_compute(&problem, in, data->magnitude, &data->allocator, error));
+done:
+  for (int i = 0; i < ICN_MAX_INPUTS; i++) icn_release(&data->allocator, absolute[i]);
   return status;
 }
 
@@ -144,7 +151,7 @@ static bool loses_digits(icn_function function) {
   }
 }
 
-static float other_magnitude(const kernel_data *data, int64_t i) {
+static float other_magnitude(const icn_case_data *data, int64_t i) {
   float want = fabsf(data->want[i]);
   switch (data->dense.op) {
     case ICN_OP_UNARY: {
@@ -158,7 +165,7 @@ static float other_magnitude(const kernel_data *data, int64_t i) {
   }
 }
 
-static icn_status make_magnitude(kernel_data *data, icn_error *error) {
+static icn_status make_magnitude(icn_case_data *data, icn_error *error) {
   if (adds_up(&data->dense)) return sum_of_absolutes(data, error);
   int64_t count = icn_shape_elems(&data->dense.out.shape);
   for (int64_t i = 0; i < count; i++) data->magnitude[i] = other_magnitude(data, i);
@@ -198,7 +205,7 @@ static bool exact_function(icn_op op, icn_function function) {
   }
 }
 
-bool kernel_case_is_exact(const icn_problem *problem) {
+static bool is_exact(const icn_problem *problem) {
   switch (problem->op) {
     case ICN_OP_SOFTMAX:
     case ICN_OP_LRN:
@@ -218,34 +225,41 @@ bool kernel_case_is_exact(const icn_problem *problem) {
   return problem->epilogue.function != ICN_FN_LEAKY_RELU || integral(problem->epilogue.alpha);
 }
 
+bool icn_case_has_mode(const icn_case *c, icn_case_mode mode) {
+  return mode != ICN_CASE_EXACT || ((c->flags & (ICN_CASE_NO_EXACT | ICN_CASE_SPECIAL)) == 0 && is_exact(&c->problem));
+}
+
 /* ------------------------------------------------------------ data */
 
-bool kernel_data_make(kernel_data *data, const kernel_case *c, kernel_mode mode, uint64_t seed, icn_error *error) {
+icn_status icn_case_data_make(icn_case_data *data, const icn_case *c, icn_case_mode mode, const icn_allocator *allocator,
+                              icn_error *error) {
+  icn_status status = ICN_OK;
   memset(data, 0, sizeof *data);
+  data->allocator = allocator != NULL ? *allocator : icn_allocator_default();
   data->source = c;
   data->dense = c->problem;
   data->mode = mode;
-  data->seed = seed;
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(&c->problem, i)) data->dense.in[i] = icn_view_dense(&c->problem.in[i].shape);
   data->dense.out = icn_view_dense(&c->problem.out.shape);
-  size_t count = (size_t)icn_shape_elems(&c->problem.out.shape);
-  data->want = malloc(sizeof(float) * (count + 1));
-  data->magnitude = malloc(sizeof(float) * (count + 1));
-  uint64_t state = seed;
-  bool ok = data->want != NULL && data->magnitude != NULL && make_inputs(data, &state);
-  if (!ok) icn_error_memory(error, count * sizeof(float), "a kernel case");
+  const int64_t count = icn_shape_elems(&c->problem.out.shape);
+  uint64_t state = c->seed;
   const void *in[ICN_MAX_INPUTS];
+  ICN_TRY(new_floats(data, count, &data->want, error));
+  ICN_TRY(make_inputs(data, &state, error));
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
-  ok = ok && icn_ref_compute(&data->dense, in, data->want, NULL, error) == ICN_OK;
-  ok = ok && (mode == KERNEL_EXACT || make_magnitude(data, error) == ICN_OK);
-  if (!ok) kernel_data_free(data);
-  return ok;
+  ICN_TRY(icn_ref_compute(&data->dense, in, data->want, &data->allocator, error));
+  if (mode == ICN_CASE_EXACT) goto done;
+  ICN_TRY(new_floats(data, count, &data->magnitude, error));
+  ICN_TRY(make_magnitude(data, error));
+done:
+  if (status != ICN_OK) icn_case_data_free(data);
+  return status;
 }
 
-void kernel_data_free(kernel_data *data) {
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) free(data->input[i]);
-  free(data->want);
-  free(data->magnitude);
+void icn_case_data_free(icn_case_data *data) {
+  for (int i = 0; i < ICN_MAX_INPUTS; i++) icn_release(&data->allocator, data->input[i]);
+  icn_release(&data->allocator, data->want);
+  icn_release(&data->allocator, data->magnitude);
   memset(data, 0, sizeof *data);
 }

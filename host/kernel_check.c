@@ -1,10 +1,8 @@
-/* One row on one device: buffers with guard zones, the launches, and the comparison element by element. */
-#include "kernel_run.h"
+#include "kernel_check.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { GUARD = 256 };                                                       /* elements before and after everything */
@@ -19,23 +17,34 @@ typedef struct operand {
 
 typedef struct run {
   icn_runtime *runtime;
+  const icn_device_desc *device;
   const icn_row *row;
   const icn_problem *problem;
-  const kernel_data *data;
+  const icn_case_data *data;
   icn_config config;
   icn_emit emit;
   operand operands[ICN_OPERAND_COUNT];
   icn_bound *bound[ICN_MAX_LAUNCHES];
-  kernel_failure *failure;
+  icn_check_result *result;
 } run;
 
-static bool failed(run *r, const char *format, ...) ICN_PRINTF(2, 3);
-static bool failed(run *r, const char *format, ...) {
+static bool ends(run *r, icn_check_outcome outcome, const char *format, ...) ICN_PRINTF(3, 4);
+static bool ends(run *r, icn_check_outcome outcome, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(r->failure->text, sizeof r->failure->text, format, arguments);
+  vsnprintf(r->result->text, sizeof r->result->text, format, arguments);
   va_end(arguments);
+  r->result->outcome = outcome;
   return false;
+}
+
+static bool out_of_memory(run *r, uint64_t bytes) { return ends(r, ICN_CHECK_FAILED, "out of memory: %" PRIu64 " bytes", bytes); }
+
+/* A call of ours that failed: what it means for the row. */
+static bool call_failed(run *r, icn_status status, const icn_error *error) {
+  const icn_check_outcome outcome =
+      status == ICN_BUILD ? ICN_CHECK_NOT_BUILT : (status == ICN_UNSUPPORTED ? ICN_CHECK_DECLINED : ICN_CHECK_FAILED);
+  return ends(r, outcome, "%s", error->message);
 }
 
 /* The element index of logical element i (model's order) in a view. */
@@ -51,9 +60,9 @@ static int64_t element_at(const icn_view *view, int64_t i) {
 static bool operand_init(run *r, int number, size_t elems, uint32_t fill) {
   operand *o = &r->operands[number];
   o->elems = elems + 2 * GUARD;
-  o->before = malloc(o->elems * sizeof(uint32_t));
-  o->after = malloc(o->elems * sizeof(uint32_t));
-  if (o->before == NULL || o->after == NULL) return failed(r, "out of memory");
+  o->before = icn_allocate(&r->data->allocator, o->elems * sizeof(uint32_t));
+  o->after = icn_allocate(&r->data->allocator, o->elems * sizeof(uint32_t));
+  if (o->before == NULL || o->after == NULL) return out_of_memory(r, o->elems * sizeof(uint32_t));
   for (size_t i = 0; i < o->elems; i++) o->before[i] = fill;
   return true;
 }
@@ -76,7 +85,7 @@ static bool prepare_packed(run *r) {
   if (r->row->pack == NULL) return true;
   uint64_t bytes = r->row->pack_bytes(r->problem, &r->config);
   if (bytes == 0) return true;
-  if (bytes % 4 != 0 || bytes > (1U << 30)) return failed(r, "pack_bytes gives %" PRIu64, bytes);
+  if (bytes % 4 != 0 || bytes > (1U << 30)) return ends(r, ICN_CHECK_WRONG, "pack_bytes gives %" PRIu64, bytes);
   if (!operand_init(r, ICN_OPERAND_PACKED, (size_t)bytes / 4, INPUT_GUARD)) return false;
   icn_value values[ICN_MAX_INPUTS];
   const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
@@ -90,14 +99,8 @@ static bool prepare_packed(run *r) {
     values[i].data = r->data->input[i];
     constants[i] = &values[i];
   }
-  operand *o = &r->operands[ICN_OPERAND_PACKED];
-  const icn_allocator allocator = icn_allocator_default(); /* pack() may count on alignment */
-  float *aligned = icn_allocate(&allocator, (size_t)bytes);
-  if (aligned == NULL) return failed(r, "out of memory");
-  memcpy(aligned, o->before + GUARD, (size_t)bytes);
-  r->row->pack(r->problem, &r->config, constants, aligned);
-  memcpy(o->before + GUARD, aligned, (size_t)bytes);
-  icn_release(&allocator, aligned);
+  float *packed = (float *)(r->operands[ICN_OPERAND_PACKED].before + GUARD); /* aligned to 64 bytes, on which pack() may count */
+  r->row->pack(r->problem, &r->config, constants, packed);
   return true;
 }
 
@@ -118,7 +121,8 @@ static bool prepare_rest(run *r) {
   return true;
 }
 
-static bool launch_all(run *r, icn_error *error) {
+static icn_status bind_all(run *r, icn_error *error) {
+  icn_status status = ICN_OK;
   icn_buffer *buffers[ICN_OPERAND_COUNT];
   int64_t offsets[ICN_OPERAND_COUNT];
   for (int i = 0; i < ICN_OPERAND_COUNT; i++) {
@@ -126,25 +130,27 @@ static bool launch_all(run *r, icn_error *error) {
     buffers[i] = NULL;
     offsets[i] = i == ICN_OPERAND_LIBRARY ? 0 : GUARD;
     if (o->elems == 0) continue;
-    if (icn_buffer_create(r->runtime, o->elems * 4, o->before, &o->buffer, error) != ICN_OK) return false;
+    ICN_TRY(icn_buffer_create(r->runtime, o->elems * 4, o->before, &o->buffer, error));
     buffers[i] = o->buffer;
     if (i < ICN_MAX_INPUTS) offsets[i] += r->problem->in[i].offset;
     if (i == ICN_OPERAND_OUT) offsets[i] += r->problem->out.offset;
   }
   for (int i = 0; i < r->emit.launch_count; i++)
-    if (icn_bound_create(r->runtime, &r->emit.launch[i], buffers, offsets, "kernel test", &r->bound[i], error) != ICN_OK) return false;
-  return true;
+    ICN_TRY(icn_bound_create(r->runtime, &r->emit.launch[i], buffers, offsets, r->row->name, &r->bound[i], error));
+done:
+  return status;
 }
 
-static bool run_once(run *r, icn_error *error) {
-  for (int i = 0; i < r->emit.launch_count; i++)
-    if (icn_bound_enqueue(r->runtime, r->bound[i], error) != ICN_OK) return false;
-  if (icn_runtime_finish(r->runtime, error) != ICN_OK) return false;
+static icn_status run_once(run *r, icn_error *error) {
+  icn_status status = ICN_OK;
+  for (int i = 0; i < r->emit.launch_count; i++) ICN_TRY(icn_bound_enqueue(r->runtime, r->bound[i], error));
+  ICN_TRY(icn_runtime_finish(r->runtime, error));
   for (int i = 0; i < ICN_OPERAND_COUNT; i++) {
     operand *o = &r->operands[i];
-    if (o->elems > 0 && icn_buffer_read(r->runtime, o->buffer, 0, o->elems * 4, o->after, error) != ICN_OK) return false;
+    if (o->elems > 0) ICN_TRY(icn_buffer_read(r->runtime, o->buffer, 0, o->elems * 4, o->after, error));
   }
-  return true;
+done:
+  return status;
 }
 
 /* ------------------------------------------------------------ checks */
@@ -162,27 +168,31 @@ static bool check_untouched(run *r) {
     for (size_t k = 0; k < o->elems; k++) {
       if (o->after[k] == o->before[k]) continue;
       if (o->written && (k >= GUARD || i == ICN_OPERAND_LIBRARY) && k < o->elems - GUARD) continue;
-      return failed(r, "%s: element %lld of %lld was overwritten", operand_name(i), (long long)k - GUARD, (long long)o->elems - 2 * GUARD);
+      return ends(r, ICN_CHECK_WRONG, "%s: element %lld of %lld was overwritten", operand_name(i), (long long)k - GUARD,
+                  (long long)o->elems - 2 * GUARD);
     }
   }
   return true;
 }
 
+/* Keeps the largest difference in units of what is allowed. */
 static bool close_enough(const run *r, float got, int64_t i, double *allowed) {
   float want = r->data->want[i];
   *allowed = 0;
   if (isnan(want)) return isnan(got);
   if (got == want) return true;
-  if (r->data->mode == KERNEL_EXACT || isinf(want)) return false;
+  if (r->data->mode == ICN_CASE_EXACT || isinf(want)) return false;
   *allowed = r->row->tolerance * 0x1p-24 * (double)r->data->magnitude[i] + (r->row->tolerance > 0 ? 0x1p-126 : 0); /* flushed denormals */
-  return fabs((double)got - (double)want) <= *allowed;
+  const double difference = fabs((double)got - (double)want);
+  if (difference > r->result->error * *allowed) r->result->error = difference / *allowed;
+  return difference <= *allowed;
 }
 
 static bool check_output(run *r) {
   const icn_view *view = &r->problem->out;
   const operand *o = &r->operands[ICN_OPERAND_OUT];
-  uint8_t *inside = calloc(o->elems, 1);
-  if (inside == NULL) return failed(r, "out of memory");
+  uint8_t *inside = icn_allocate_array(&r->data->allocator, o->elems, 1);
+  if (inside == NULL) return out_of_memory(r, o->elems);
   int64_t count = icn_shape_elems(&view->shape), wrong = 0;
   for (int64_t i = 0; i < count; i++) {
     size_t at = (size_t)(GUARD + element_at(view, i));
@@ -192,82 +202,74 @@ static bool check_output(run *r) {
     memcpy(&got, &o->after[at], sizeof got);
     if (close_enough(r, got, i, &allowed)) continue;
     if (wrong++ == 0)
-      failed(r, "element %lld (of %lld, model's order): got %.9g%s, want %.9g, allowed difference %.3g", (long long)i, (long long)count,
-             (double)got, o->after[at] == OUTPUT_FILL ? " (never written)" : "", (double)r->data->want[i], allowed);
+      ends(r, ICN_CHECK_WRONG, "element %lld (of %lld, model's order): got %.9g%s, want %.9g, allowed difference %.3g", (long long)i,
+           (long long)count, (double)got, o->after[at] == OUTPUT_FILL ? " (never written)" : "", (double)r->data->want[i], allowed);
   }
   for (size_t k = 0; k < o->elems && wrong == 0; k++)
     if (!inside[k] && o->after[k] != o->before[k]) {
       wrong++;
-      failed(r, "output: element %lld outside the view was overwritten", (long long)k - GUARD);
+      ends(r, ICN_CHECK_WRONG, "output: element %lld outside the view was overwritten", (long long)k - GUARD);
     }
-  free(inside);
+  icn_release(&r->data->allocator, inside);
   if (wrong > 1) {
-    size_t length = strlen(r->failure->text);
-    snprintf(r->failure->text + length, sizeof r->failure->text - length, "; %lld elements are wrong", (long long)wrong);
+    size_t length = strlen(r->result->text);
+    snprintf(r->result->text + length, sizeof r->result->text - length, "; %lld elements are wrong", (long long)wrong);
   }
   return wrong == 0;
 }
 
-/* What a kernel that is wrong in one bit would have left: the lowest bit where results are exact, else one that no tolerance covers. */
-static void flip_bit(run *r) {
-  const size_t at = (size_t)(GUARD + element_at(&r->problem->out, 0));
-  r->operands[ICN_OPERAND_OUT].after[at] ^= r->data->mode == KERNEL_EXACT ? 1U : 1U << 30;
-}
-
 /* The second run finds the first one's scratch and output, and must give the same bits. */
-static bool check_again(run *r, icn_error *error) {
-  operand *o = &r->operands[ICN_OPERAND_OUT];
-  uint32_t *first = malloc(o->elems * 4);
-  if (first == NULL) return failed(r, "out of memory");
+static bool check_again(run *r) {
+  icn_error error;
+  const operand *o = &r->operands[ICN_OPERAND_OUT];
+  uint32_t *first = icn_allocate(&r->data->allocator, o->elems * 4);
+  if (first == NULL) return out_of_memory(r, o->elems * 4);
   memcpy(first, o->after, o->elems * 4);
-  bool ok = run_once(r, error);
-  if (!ok) failed(r, "second run: %s", error->message);
-  if (ok && memcmp(first, o->after, o->elems * 4) != 0) ok = failed(r, "a second run gives other bits");
-  free(first);
+  const icn_status status = run_once(r, &error);
+  bool ok = status == ICN_OK || call_failed(r, status, &error);
+  if (ok && memcmp(first, o->after, o->elems * 4) != 0) ok = ends(r, ICN_CHECK_WRONG, "a second run gives other bits");
+  icn_release(&r->data->allocator, first);
   return ok;
 }
 
-static bool run_all(run *r) {
+static bool run_all(run *r, bool twice) {
+  icn_status status = ICN_OK;
   icn_error error;
+  icn_reason why = {"(no reason given)"};
   icn_error_clear(&error);
-  const icn_device_desc pretended = kernel_device(r->runtime), *device = &pretended;
-  r->row->configure(r->problem, device, &r->config);
-  double cost = r->row->cost(r->problem, device, &r->config);
-  if (!(cost > 0) || isinf(cost)) return failed(r, "cost() gives %g seconds", cost);
-  if (r->row->emit(r->problem, device, &r->config, &r->emit, &error) != ICN_OK) return failed(r, "emit: %s", error.message);
+  if (!icn_row_common_ok(r->problem, &why) || !r->row->applies(r->problem, r->device, &why))
+    return ends(r, ICN_CHECK_DECLINED, "%s", why.text);
+  r->row->configure(r->problem, r->device, &r->config);
+  const double cost = r->row->cost(r->problem, r->device, &r->config);
+  if (!(cost > 0) || isinf(cost)) return ends(r, ICN_CHECK_WRONG, "cost() gives %g seconds", cost);
+  if (r->row->emit(r->problem, r->device, &r->config, &r->emit, &error) != ICN_OK)
+    return ends(r, ICN_CHECK_WRONG, "emit: %s", error.message);
   if (!prepare_tensors(r) || !prepare_packed(r) || !prepare_rest(r)) return false;
-  if (!launch_all(r, &error) || !run_once(r, &error)) return failed(r, "%s", error.message);
-  if (r->data->flipped) flip_bit(r);
+  ICN_TRY(bind_all(r, &error));
+  ICN_TRY(run_once(r, &error));
   if (!check_untouched(r) || !check_output(r)) return false;
-  return r->data->once || (r->data->source->flags & KERNEL_LARGE) != 0 || check_again(r, &error);
+done:
+  if (status != ICN_OK) return call_failed(r, status, &error);
+  return !twice || check_again(r);
 }
 
-icn_device_desc kernel_device(const icn_runtime *runtime) {
-  icn_device_desc device = *icn_runtime_desc(runtime);
-  const char *list = getenv("ICN_TEST_PRETEND");
-  if (icn_list_has(list, "vector4")) device.vector_width = 4;
-  if (icn_list_has(list, "vector8")) device.vector_width = 8;
-  if (icn_list_has(list, "vector16")) device.vector_width = 16;
-  if (icn_list_has(list, "gpu")) device.kind = ICN_DEVICE_GPU;
-  return device;
-}
-
-bool kernel_run_row(icn_runtime *runtime, const icn_row *row, const icn_problem *problem, const kernel_data *data,
-                    kernel_failure *failure) {
+icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
+                                   const icn_case_data *data, bool twice, icn_check_result *result) {
   run r;
   memset(&r, 0, sizeof r);
   r.runtime = runtime;
+  r.device = device;
   r.row = row;
   r.problem = problem;
   r.data = data;
-  r.failure = failure;
-  bool ok = run_all(&r);
-  for (int i = 0; i < ICN_MAX_LAUNCHES; i++)
-    if (r.bound[i] != NULL) icn_bound_destroy(r.bound[i]);
+  r.result = result;
+  memset(result, 0, sizeof *result);
+  (void)run_all(&r, twice);
+  for (int i = 0; i < ICN_MAX_LAUNCHES; i++) icn_bound_destroy(r.bound[i]);
   for (int i = 0; i < ICN_OPERAND_COUNT; i++) {
-    if (r.operands[i].buffer != NULL) icn_buffer_destroy(r.operands[i].buffer);
-    free(r.operands[i].before);
-    free(r.operands[i].after);
+    icn_buffer_destroy(r.operands[i].buffer);
+    icn_release(&data->allocator, r.operands[i].before);
+    icn_release(&data->allocator, r.operands[i].after);
   }
-  return ok;
+  return result->outcome;
 }

@@ -1,0 +1,31 @@
+/* One kernel row on one case: run on a device between guard zones, compared with the reference element by element. The kernel tests and
+ * `clinception report` stand on it.
+ *
+ * Every buffer has guard zones of a NaN pattern before and after; outputs start as NaN, scratch as 0xA5. After the run guards, inputs and
+ * everything outside the output's view must be unchanged. A second run finds what the first left, and must give the same bits. */
+#ifndef ICN_HOST_KERNEL_CHECK_H
+#define ICN_HOST_KERNEL_CHECK_H
+
+#include "cases.h"
+#include "runtime.h"
+
+typedef enum icn_check_outcome {
+  ICN_CHECK_RIGHT,
+  ICN_CHECK_DECLINED, /* the row does not apply, or its compiled kernel is above the device's limits */
+  ICN_CHECK_WRONG,
+  ICN_CHECK_NOT_BUILT, /* its program does not build */
+  ICN_CHECK_FAILED     /* an OpenCL call failed, or memory ran out */
+} icn_check_outcome;
+
+typedef struct icn_check_result {
+  icn_check_outcome outcome;
+  double error;   /* the largest difference in units of what is allowed; 0 where bits are compared */
+  char text[512]; /* what was wrong, with element, got and want; or the reason */
+} icn_check_result;
+
+/* `device` is the description that the row sees: icn_runtime_desc(), or one that pretends something. `problem` is the case's in some
+ * layout, `data` are the same case's. `twice`: run it a second time. */
+icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
+                                   const icn_case_data *data, bool twice, icn_check_result *result);
+
+#endif
