@@ -173,6 +173,8 @@ int icn_cpu_vector(const icn_device_desc *device) {
 bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not) {
   if (device->max_work_group < items || device->max_work_item[0] < items)
     return icn_decline(why_not, "work-groups of %d items are needed, the device has at most %d", (int)items, (int)device->max_work_group);
+  if (local_bytes > 0 && device->kind == ICN_DEVICE_GPU && !device->local_is_real)
+    return icn_decline(why_not, "local memory is ordinary memory on this device");
   if (device->local_bytes < local_bytes)
     return icn_decline(why_not, "%d bytes of local memory are needed, the device has %d", (int)local_bytes, (int)device->local_bytes);
   return true;

@@ -44,6 +44,7 @@ set(ICN_LIB_SOURCES
   lib/plan_limits.c
   lib/plan_print.c
   lib/row_conv_gpu.c
+  lib/row_conv_item.c
   lib/row_conv_transpose.c
   lib/row_depthwise.c
   lib/row_pool.c

@@ -45,7 +45,10 @@ static icn_device_desc pretended(const icn_device_desc *own) {
   if (icn_list_has(list, "vector4")) device.vector_width = 4;
   if (icn_list_has(list, "vector8")) device.vector_width = 8;
   if (icn_list_has(list, "vector16")) device.vector_width = 16;
-  if (icn_list_has(list, "gpu")) device.kind = ICN_DEVICE_GPU;
+  if (icn_list_has(list, "gpu")) {
+    device.kind = ICN_DEVICE_GPU;
+    device.local_is_real = true;
+  }
   return device;
 }
 
