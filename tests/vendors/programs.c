@@ -8,7 +8,7 @@
  *
  * TARGET is GPU, ANY or CPU: the rows' kind of device (GPU when one of them is for GPUs, CPU when all are for CPUs). CONFIG is the row's
  * share of the build options as one word. USES: "plan" where a plan chose it, "layer" where it takes a network's layer, "case" where it
- * takes a kernel case. A line "# declined ROW: REASON" stands for each row that took nothing on this device.
+ * takes a kernel case. A line "# declined TARGET ROW: REASON" stands for each row that took nothing on this device.
  *
  * Environment: ICN_TEST_DATA = tests/data. Exit: 0 good, 1 failed, 2 wrong usage. */
 #include <stdio.h>
@@ -171,14 +171,15 @@ static void write_source(const char *folder, const entry *e, const char *name) {
   icn_text_fini(&source);
 }
 
+static const char *target_name(icn_target target) { return target == ICN_TARGET_GPU ? "GPU" : target == ICN_TARGET_CPU ? "CPU" : "ANY"; }
+
 static void write_entry(const char *folder, const entry *e, bool first, icn_text *index) {
-  static const char *const TARGETS[] = {[ICN_TARGET_ANY] = "ANY", [ICN_TARGET_CPU] = "CPU", [ICN_TARGET_GPU] = "GPU"};
   char name[256], options[ICN_PROGRAM_OPTIONS_BYTES], config[ICN_OPTIONS_BYTES];
   snprintf(name, sizeof name, "%.*s-%d.cl", (int)strcspn(e->file, "."), e->file, e->program);
   if (first) write_source(folder, e, name);
   icn_program_options(e->options, options);
   config_word(e->options, config);
-  icn_text_append(index, "%s\t%s\t%s\t%s\t%s\t%s%s%s\t%s\n", name, e->kernel, TARGETS[e->target], e->rows, config,
+  icn_text_append(index, "%s\t%s\t%s\t%s\t%s\t%s%s%s\t%s\n", name, e->kernel, target_name(e->target), e->rows, config,
                   e->uses & USED_BY_PLAN ? "plan" : "", e->uses & USED_BY_LAYER ? (e->uses & USED_BY_PLAN ? ",layer" : "layer") : "",
                   e->uses & USED_BY_CASE ? (e->uses & ~1U ? ",case" : "case") : "", options);
 }
@@ -202,7 +203,8 @@ static int write_all(const char *folder) {
   }
   for (size_t i = 0; i < icn_row_count(); i++) {
     if (all.seen[i]) continue;
-    icn_text_append(&index, "# declined %s: %s\n", icn_row_at(i)->name, all.declined[i].text);
+    const icn_row *row = icn_row_at(i);
+    icn_text_append(&index, "# declined %s %s: %s\n", target_name(row->target), row->name, all.declined[i].text);
     declined++;
   }
   snprintf(path, sizeof path, "%s/index.txt", folder);
