@@ -79,3 +79,28 @@ run_ctest() {
   { grep -vE '^[0-9]+: (ok|1\.\.)' "$log" | grep -E '^[0-9]+: |\*\*\*|No tests' || :; } | tail -n 60
   return 1
 }
+
+# programs_for DEVICE: the programs of the device that tests/data/devices/DEVICE.txt describes, for compilers; PROGRAMS is their folder
+# (tests/vendors/programs.c says what is in it).
+programs_for() {
+  PROGRAMS=$ICN_WORK/programs-$1
+  [ -e "$PROGRAMS/index.txt" ] ||
+    ICN_TEST_DATA=$ICN_SOURCE/tests/data "$ICN_BUILD/tests/programs" "$ICN_SOURCE/tests/data/devices/$1.txt" "$PROGRAMS" ||
+    fail "the programs of device '$1' cannot be written"
+}
+
+# all_gpu_rows: fails unless every row for GPUs has a kernel in PROGRAMS.
+all_gpu_rows() {
+  ! grep '^# declined GPU ' "$PROGRAMS/index.txt" || fail "these rows for GPUs have no program in ${PROGRAMS##*/}"
+}
+
+# planted_is_refused TARGET KERNEL NAME COUNT: fails unless the rules in the head of TARGET refuse the planted KERNEL by the figure NAME on COUNT
+# devices (its figures are in $ICN_WORK/planted.txt).
+planted_is_refused() {
+  local refused=$ICN_WORK/planted-refused.txt
+  grep '^# worse:' "$1" >"$ICN_WORK/planted-rules.txt"
+  if python3 "$ICN_SOURCE/tests/vendors/figures.py" compare "$ICN_WORK/planted.txt" "$ICN_WORK/planted-rules.txt" >"$refused"; then
+    fail "the planted faults were accepted"
+  fi
+  [ "$(grep -c "^WORSE: $2 .*: $3 " "$refused")" = "$4" ] || fail "the planted fault '$2' was not refused by its $3 on $4 devices"
+}
