@@ -7,7 +7,7 @@ static const double CPU_HERTZ = 2.5e9, GPU_HERTZ = 1.0e9;
 static const double CPU_BYTES_PER_SECOND = 10e9; /* a compute unit */
 static const double GPU_BYTES_PER_SECOND = 8e9;
 static const double CPU_LAUNCH_SECONDS = 20e-6, GPU_LAUNCH_SECONDS = 8e-6;
-static const double WRONG_TARGET = 8.0;
+static const double WRONG_TARGET = 32.0;
 
 static bool is_gpu(const icn_device_desc *device) { return device->kind == ICN_DEVICE_GPU; }
 static double units(const icn_device_desc *device) { return device->compute_units > 0 ? device->compute_units : 1; }

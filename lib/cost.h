@@ -18,7 +18,7 @@ static inline double icn_cost_roofline(const icn_problem *problem, const icn_dev
   return icn_cost_of(device, icn_problem_flop(problem), icn_problem_bytes(problem), efficiency, launches);
 }
 
-/* `seconds` times 8 when a row written for `target` runs on the other kind of device: it stays a candidate, and loses to any row of the
+/* `seconds` times 32 when a row written for `target` runs on the other kind of device: it stays a candidate, and loses to any row of the
  * right kind that applies. */
 double icn_cost_on_target(const icn_device_desc *device, icn_target target, double seconds);
 

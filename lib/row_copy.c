@@ -146,7 +146,7 @@ bool icn_copy_tile_applies(const icn_problem *problem, const icn_device_desc *de
 bool icn_copy_tile_group_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   transpose t;
   if (!transpose_of(problem, &t, why_not)) return false;
-  return icn_group_ok(device, GPU_TILE * GPU_TILE_ROWS, GPU_TILE_BYTES, why_not);
+  return icn_group_ok(device, GPU_TILE, GPU_TILE_ROWS, GPU_TILE_BYTES, why_not);
 }
 
 double icn_copy_tile_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {

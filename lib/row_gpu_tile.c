@@ -9,10 +9,7 @@ enum { PAD = 4 }; /* elements behind a row of a tile, against bank conflicts */
 
 bool icn_gpu_tile_ok(const icn_device_desc *device, int size, icn_reason *why_not) {
   const uint64_t side = (uint64_t)size / 4, local = (uint64_t)ICN_GPU_DEPTH * 2 * (uint64_t)(size + PAD) * sizeof(float);
-  if (device->max_work_item[1] < side)
-    return icn_decline(why_not, "work-groups of %dx%d items are needed, the device has at most %d in the second dimension", (int)side,
-                       (int)side, (int)device->max_work_item[1]);
-  return icn_group_ok(device, side * side, local, why_not);
+  return icn_group_ok(device, side, side, local, why_not);
 }
 
 bool icn_gpu_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not) {

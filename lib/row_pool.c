@@ -145,7 +145,7 @@ bool icn_pool_group_applies(const icn_problem *problem, const icn_device_desc *d
   if (!nhwc_ok(problem, why_not)) return false;
   if (problem->params.kernel[0] < 2 * GROUP_ROWS)
     return icn_decline(why_not, "windows of %d rows are too small for a work-group", (int)problem->params.kernel[0]);
-  return icn_group_ok(device, GROUP_LANES * GROUP_ROWS, GROUP_BYTES, why_not);
+  return icn_group_ok(device, GROUP_LANES, GROUP_ROWS, GROUP_BYTES, why_not);
 }
 
 double icn_pool_group_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {

@@ -102,7 +102,7 @@ bool icn_reduce_group_applies(const icn_problem *problem, const icn_device_desc 
   if (icn_loop_elems(&loops.reduced) < items)
     return icn_decline(why_not, "%d elements are too few for a work-group", (int)icn_loop_elems(&loops.reduced));
   if (icn_loop_elems(&loops.kept) > INT32_MAX / items) return icn_decline(why_not, "too many outputs for a work-group each");
-  return icn_group_ok(device, (uint64_t)items, (uint64_t)items * sizeof(float), why_not);
+  return icn_group_ok(device, (uint64_t)items, 1, (uint64_t)items * sizeof(float), why_not);
 }
 
 double icn_reduce_group_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {

@@ -77,7 +77,7 @@ bool icn_softmax_group_applies(const icn_problem *problem, const icn_device_desc
   if (axis_elems(problem) < items) return icn_decline(why_not, "%d elements are too few for a work-group", (int)axis_elems(problem));
   const icn_loop loop = row_loop(problem);
   if (icn_loop_elems(&loop) > INT32_MAX / items) return icn_decline(why_not, "too many rows for a work-group each");
-  return icn_group_ok(device, (uint64_t)items, (uint64_t)items * sizeof(float), why_not);
+  return icn_group_ok(device, (uint64_t)items, 1, (uint64_t)items * sizeof(float), why_not);
 }
 
 double icn_softmax_group_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {

@@ -170,9 +170,13 @@ int icn_cpu_vector(const icn_device_desc *device) {
   return device->vector_width >= 8 ? 8 : 4;
 }
 
-bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not) {
-  if (device->max_work_group < items || device->max_work_item[0] < items)
-    return icn_decline(why_not, "work-groups of %d items are needed, the device has at most %d", (int)items, (int)device->max_work_group);
+bool icn_group_ok(const icn_device_desc *device, uint64_t across, uint64_t down, uint64_t local_bytes, icn_reason *why_not) {
+  if (device->max_work_group < across * down)
+    return icn_decline(why_not, "work-groups of %d items are needed, the device has at most %d", (int)(across * down),
+                       (int)device->max_work_group);
+  if (device->max_work_item[0] < across || device->max_work_item[1] < down)
+    return icn_decline(why_not, "work-groups of %d x %d items are needed, the device has at most %d x %d", (int)across, (int)down,
+                       (int)device->max_work_item[0], (int)device->max_work_item[1]);
   if (local_bytes > 0 && device->kind == ICN_DEVICE_GPU && !device->local_is_real)
     return icn_decline(why_not, "local memory is ordinary memory on this device");
   if (device->local_bytes < local_bytes)

@@ -52,8 +52,9 @@ void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t 
 
 /* Vector width for rows that are written for CPU devices: 4, 8 or 16. */
 int icn_cpu_vector(const icn_device_desc *device);
-/* True when work-groups of `items` are possible on the device (declines otherwise). */
-bool icn_group_ok(const icn_device_desc *device, uint64_t items, uint64_t local_bytes, icn_reason *why_not);
+/* True when work-groups of `across` x `down` items with so much local memory are possible on the device (declines otherwise). A GPU whose
+ * local memory is ordinary memory gets no row that uses it: what a tile there saves costs as much as it would have. */
+bool icn_group_ok(const icn_device_desc *device, uint64_t across, uint64_t down, uint64_t local_bytes, icn_reason *why_not);
 
 /* Seconds to move every byte of the problem once and do `flop` operations at the device's rates, times how much slower this row's kernel is
  * on CPU devices (and all others that are no GPU) or on GPUs; plus the launch. */

@@ -135,7 +135,11 @@ static void gpu_rows_keep_the_limits_of_the_device(void **state) {
   expect_declined("conv_gpu", &p, &gpu, "work-groups of 64 items");
   gpu = icn_device_desc_example(ICN_DEVICE_GPU);
   gpu.max_work_item[1] = 4;
-  expect_declined("conv_gpu", &p, &gpu, "second dimension");
+  expect_declined("conv_gpu", &p, &gpu, "at most 256 x 4");
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.local_is_real = false;
+  expect_declined("conv_gpu", &p, &gpu, "ordinary memory");
+  expect_applies("conv_item", &p, &gpu);
   const icn_problem small = conv(64, 8, 64, 1, 0);
   gpu = icn_device_desc_example(ICN_DEVICE_GPU);
   row->configure(&small, &gpu, &config); /* one large tile would leave 15 of 16 units idle */
