@@ -48,7 +48,10 @@ void icn_clblast_open(icn_context *context) {
     icn_clblast_close(context);
     return;
   }
-  for (size_t i = 0; i < context->device_count; i++) icn_clblast_mark(context, &context->devices[i].desc);
+  for (size_t i = 0; i < context->device_count; i++) {
+    icn_clblast_mark(context, &context->devices[i].reported);
+    icn_clblast_mark(context, &context->devices[i].desc);
+  }
 }
 
 /* CLBlast keeps programs for the life of the process; they would keep our cl_context alive. The library stays loaded, as OpenCL does. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clblast.h"
+#include "quirks.h"
 #include "share.h"
 
 const char *icn_version(void) {
@@ -72,6 +73,15 @@ done:
   return status;
 }
 
+static icn_status set_quirks(icn_context *context, const icn_context_options *options, icn_error *error) {
+  const char *quirks = option_text(options->quirks, "CLINCEPTION_QUIRKS");
+  if (quirks == NULL) return ICN_OK;
+  icn_status status = icn_quirks_check_switches(quirks, error);
+  if (status != ICN_OK) return status;
+  context->quirks = icn_text_copy(&context->allocator, quirks);
+  return context->quirks != NULL ? ICN_OK : icn_error_memory(error, strlen(quirks) + 1, "the names of quirks");
+}
+
 /* No OpenCL is not an error: the sentence is kept. */
 static icn_status open_devices(icn_context *context, const char *library, icn_error *error) {
   icn_error problem;
@@ -79,7 +89,8 @@ static icn_status open_devices(icn_context *context, const char *library, icn_er
   context->default_loader = option_text(library, "CLINCEPTION_OPENCL_LIBRARY") == NULL;
   icn_status status = icn_cl_open(&context->cl, library, &problem);
   if (status == ICN_OK) {
-    status = icn_device_enumerate(&context->cl, &context->allocator, &context->logger, &context->devices, &context->device_count, &problem);
+    status = icn_device_enumerate(&context->cl, context->quirks, &context->allocator, &context->logger, &context->devices,
+                                  &context->device_count, &problem);
   }
   if (status == ICN_NO_DEVICE) {
     memcpy(context->opencl_problem, problem.message, sizeof problem.message);
@@ -104,10 +115,12 @@ icn_status icn_context_create(const icn_context_options *given, icn_context **re
   if (options.logger != NULL) context->logger = *options.logger;
   context->reference.index = -1;
   icn_device_describe_reference(&context->reference.desc);
+  context->reference.reported = context->reference.desc;
   context->mutex = icn_mutex_create(&allocator);
   context->shares = icn_allocate_array(&allocator, 1, sizeof *context->shares);
   if (context->mutex == NULL || context->shares == NULL) ICN_TRY(icn_error_memory(error, sizeof *context->shares, "the context"));
   ICN_TRY(set_folders(context, &options, error));
+  ICN_TRY(set_quirks(context, &options, error));
   ICN_TRY(open_devices(context, options.opencl_library, error));
   icn_clblast_open(context);
 done:
@@ -128,6 +141,7 @@ void icn_context_destroy(icn_context *context) {
   icn_release(&allocator, context->devices);
   icn_release(&allocator, context->cache_dir);
   icn_release(&allocator, context->kernel_dir);
+  icn_release(&allocator, context->quirks);
   icn_clblast_close(context);
   icn_cl_close(&context->cl);
   icn_release(&allocator, context);
@@ -145,7 +159,7 @@ const icn_device *icn_context_device(const icn_context *context, size_t index) {
 
 icn_device_info icn_device_get_info(const icn_device *device) {
   if (device == NULL) return (icn_device_info){.index = -1, .name = "", .vendor = "", .driver = "", .version = "", .platform = ""};
-  const icn_device_desc *desc = &device->desc;
+  const icn_device_desc *desc = &device->reported;
   return (icn_device_info){.index = device->index,
                            .kind = desc->kind,
                            .name = desc->name,
@@ -157,6 +171,25 @@ icn_device_info icn_device_get_info(const icn_device *device) {
                            .global_bytes = desc->global_bytes,
                            .max_allocation_bytes = desc->max_allocation_bytes,
                            .local_bytes = desc->local_bytes};
+}
+
+size_t icn_device_quirk_count(const icn_device *device) {
+  size_t count = 0;
+  for (size_t i = 0; device != NULL && i < icn_quirk_count(); i++) count += icn_quirk_active(&device->desc, i) ? 1 : 0;
+  return count;
+}
+
+icn_quirk_info icn_device_quirk(const icn_device *device, size_t index) {
+  icn_quirk_info info = {"", "", "", ""};
+  for (size_t i = 0; device != NULL && i < icn_quirk_count(); i++) {
+    if (!icn_quirk_active(&device->desc, i)) continue;
+    if (index-- > 0) continue;
+    const icn_quirk *quirk = icn_quirk_at(i);
+    info = (icn_quirk_info){quirk->name, quirk->breaks, "", quirk->evidence};
+    (void)icn_quirk_workaround_text(quirk, info.workaround);
+    break;
+  }
+  return info;
 }
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }

@@ -19,6 +19,7 @@ struct icn_context {
   char *cache_dir;      /* NULL: no cache */
   bool cache_asked_for; /* the folder was named by the caller or the environment */
   char *kernel_dir;     /* NULL: the kernels inside the library */
+  char *quirks;         /* rows of lib/quirks.def that are off or on; NULL: as the table says */
   icn_mutex *mutex;     /* guards the list of shares */
   icn_share **shares;
   void *clblast_library, *clblast_sgemm, *clblast_temp_bytes; /* NULL: no CLBlast */

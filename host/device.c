@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clcall.h"
+#include "quirks.h"
 
 enum { MAX_PLATFORMS = 64, MAX_DEVICES = 256 };
 
@@ -174,7 +175,7 @@ done:
 /* Why the device cannot be used, or NULL. */
 static const char *unusable_reason(const icn_cl *cl, const icn_device *device) {
   cl_bool available = CL_FALSE, compiler = CL_FALSE, little = CL_FALSE;
-  if (device->desc.opencl_major * 10 + device->desc.opencl_minor < 12) return "it is below OpenCL 1.2";
+  if (device->reported.opencl_major * 10 + device->reported.opencl_minor < 12) return "it is below OpenCL 1.2";
   cl_int code = cl->clGetDeviceInfo(device->id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
   if (code != CL_SUCCESS || !available) return "it is not available";
   code = cl->clGetDeviceInfo(device->id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
@@ -236,13 +237,13 @@ static icn_status add_platform(const icn_cl *cl, cl_platform_id platform, device
     device->platform = platform;
     device->id = ids[i];
     device->index = (int)list->count;
-    if (icn_device_describe(cl, ids[i], &device->desc, &problem) != ICN_OK) {
+    if (icn_device_describe(cl, ids[i], &device->reported, &problem) != ICN_OK) {
       leave_out(list, logger, ICN_LOG_WARNING, "a device is left out: %s", problem.message);
       continue;
     }
     const char *reason = unusable_reason(cl, device);
     if (reason != NULL) {
-      leave_out(list, logger, ICN_LOG_WARNING, "device '%s' is left out: %s", device->desc.name, reason);
+      leave_out(list, logger, ICN_LOG_WARNING, "device '%s' is left out: %s", device->reported.name, reason);
       continue;
     }
     list->count++;
@@ -250,8 +251,18 @@ static icn_status add_platform(const icn_cl *cl, cl_platform_id platform, device
   return ICN_OK;
 }
 
-icn_status icn_device_enumerate(const icn_cl *cl, const icn_allocator *allocator, const icn_logger *logger, icn_device **devices,
-                                size_t *count, icn_error *error) {
+/* One line each at the level of information: they are listed by icn_device_quirk too. */
+static void log_quirks(const icn_device_desc *desc, const icn_logger *logger) {
+  char done[ICN_QUIRK_TEXT_BYTES];
+  for (size_t i = 0; i < icn_quirk_count(); i++) {
+    if (!icn_quirk_active(desc, i)) continue;
+    icn_log(logger, ICN_LOG_INFO, "device '%s': quirk %s: %s; %s", desc->name, icn_quirk_at(i)->name, icn_quirk_at(i)->breaks,
+            icn_quirk_workaround_text(icn_quirk_at(i), done));
+  }
+}
+
+icn_status icn_device_enumerate(const icn_cl *cl, const char *quirk_switches, const icn_allocator *allocator, const icn_logger *logger,
+                                icn_device **devices, size_t *count, icn_error *error) {
   icn_status status = ICN_OK;
   cl_platform_id platforms[MAX_PLATFORMS];
   cl_uint platform_count = 0;
@@ -264,6 +275,11 @@ icn_status icn_device_enumerate(const icn_cl *cl, const icn_allocator *allocator
   for (cl_uint i = 0; i < platform_count; i++) ICN_TRY(add_platform(cl, platforms[i], &list, allocator, logger, error));
   ICN_REQUIRE(list.count > 0, ICN_NO_DEVICE, "OpenCL has %u platform%s, but no usable device: %s", platform_count,
               platform_count == 1 ? "" : "s", list.first_reason);
+  for (size_t i = 0; i < list.count; i++) {
+    list.items[i].desc = list.items[i].reported;
+    icn_quirks_apply(&list.items[i].desc, quirk_switches);
+    log_quirks(&list.items[i].desc, logger);
+  }
 done:
   if (status != ICN_OK) {
     icn_release(allocator, list.items);

@@ -5,6 +5,7 @@
 
 #include "executor.h"
 #include "passes.h"
+#include "quirks.h"
 
 /* ----------------------------------------------------------------- weights */
 
@@ -240,7 +241,11 @@ uint64_t icn_exec_info_bytes(const icn_tensor_info *info) {
 
 icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error) {
   icn_status status = ICN_OK;
-  for (size_t i = 0; i < executor->plan.step_count; i++) ICN_TRY(icn_bound_enqueue(executor->runtime, executor->bounds[i], error));
+  const icn_quirk *quirk = icn_quirk_of(icn_runtime_desc(executor->runtime), ICN_AVOID_LONG_QUEUES);
+  for (size_t i = 0; i < executor->plan.step_count; i++) {
+    ICN_TRY(icn_bound_enqueue(executor->runtime, executor->bounds[i], error));
+    if (quirk != NULL && (i + 1) % quirk->number == 0) ICN_TRY(icn_runtime_flush(executor->runtime, error));
+  }
 done:
   return status;
 }

@@ -6,6 +6,7 @@
 #include "executor.h"
 #include "passes.h"
 #include "program.h"
+#include "quirks.h"
 #include "source_text.h"
 
 void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes) { icn_struct_init(options, struct_bytes); }
@@ -42,7 +43,9 @@ static icn_status describe(const icn_model *model, const icn_plan_options *optio
   const icn_device *device = options->device;
   icn_status status = ICN_OK;
   if (options->device_text != NULL) {
-    return icn_device_desc_parse(options->device_text, strlen(options->device_text), desc, error);
+    ICN_TRY(icn_device_desc_parse(options->device_text, strlen(options->device_text), desc, error));
+    icn_quirks_apply(desc, model->context->quirks);
+    return ICN_OK;
   }
   if (device == NULL) ICN_TRY(icn_context_find_device(model->context, NULL, &device, error));
   ICN_REQUIRE(device->desc.kind != ICN_DEVICE_REFERENCE, ICN_UNSUPPORTED,
@@ -71,6 +74,12 @@ done:
   return status;
 }
 
+static void print_quirks(const icn_device_desc *desc, icn_text *text) {
+  const size_t before = text->length;
+  icn_quirks_print(desc, text);
+  if (text->length > before) icn_text_append(text, "\n");
+}
+
 icn_status icn_model_plan(icn_model *model, const icn_plan_options *given, char **result, icn_error *error) {
   icn_status status = ICN_OK;
   icn_plan_options options;
@@ -86,6 +95,7 @@ icn_status icn_model_plan(icn_model *model, const icn_plan_options *given, char 
   icn_text_init(&text, &model->context->allocator);
   ICN_TRY(make(model, &options, &p, error));
   if (options.why && p.passes.length > 0) icn_text_append(&text, "passes (how often each rewrote the graph):\n%s\n", p.passes.data);
+  if (options.why) print_quirks(&p.device, &text);
   icn_plan_print(&p.plan, &p.graph, &p.device, &text);
   if (text.failed || text.data == NULL) ICN_TRY(icn_error_memory(error, text.length + 1, "the plan's text"));
   *result = text.data;
@@ -132,7 +142,7 @@ icn_status icn_model_sources(icn_model *model, const icn_plan_options *given,
     if (!is_first_use(&p.plan, i)) continue;
     const icn_launch *launch = &p.plan.layers[p.plan.steps[i].layer].emit.launch[p.plan.steps[i].launch];
     char build_options[ICN_PROGRAM_OPTIONS_BYTES];
-    icn_program_options(launch->options, build_options);
+    icn_program_options(&p.device, launch->options, build_options);
     icn_text_fini(&source);
     icn_text_init(&source, &model->context->allocator);
     ICN_TRY(icn_source_text(model->context->kernel_dir, launch->file, &source, error));
@@ -157,7 +167,7 @@ icn_status icn_device_record(const icn_device *device, const icn_context *contex
                                            : "text");
   }
   *result = NULL;
-  desc = device->desc;
+  desc = device->reported; /* quirks are applied where it is read */
   if (desc.kind != ICN_DEVICE_REFERENCE) {
     icn_status status = icn_device_measure(context, device, &desc.flop_per_second, &desc.bytes_per_second, error);
     if (status != ICN_OK) return status;

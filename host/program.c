@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "clcall.h"
 #include "kernel.h"
+#include "quirks.h"
 #include "source_text.h"
 
 struct icn_program {
@@ -17,8 +18,10 @@ struct icn_program {
   bool unsaved; /* compiled here, not in the cache yet */
 };
 
-void icn_program_options(const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]) {
-  snprintf(options, ICN_PROGRAM_OPTIONS_BYTES, "-cl-std=CL1.2%s%s", row_options[0] == '\0' ? "" : " ", row_options);
+void icn_program_options(const icn_device_desc *desc, const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]) {
+  char more[ICN_QUIRK_OPTIONS_BYTES];
+  icn_quirks_build_options(desc, more);
+  snprintf(options, ICN_PROGRAM_OPTIONS_BYTES, "-cl-std=CL1.2%s%s%s", row_options[0] == '\0' ? "" : " ", row_options, more);
 }
 
 /* --------------------------------------------------------------- build log */
@@ -83,6 +86,7 @@ static icn_status fail_build(const icn_share *share, const icn_program *entry, c
 static bool build_from_cache(icn_share *share, icn_program *entry, const char *options) {
   const icn_context *context = share->context;
   size_t bytes = 0;
+  if (icn_quirk_of(&share->desc, ICN_AVOID_BINARIES) != NULL) return false;
   unsigned char *binary = icn_cache_load(context, &entry->key, entry->file, &bytes);
   if (binary == NULL) return false;
   const unsigned char *binaries[] = {binary};
@@ -103,11 +107,9 @@ static bool build_from_cache(icn_share *share, icn_program *entry, const char *o
   return false;
 }
 
-/* PoCL keeps compiled kernels itself, and to give a binary it compiles every kernel once more for any work-group size, which doubles the
- * first start: there the cache is used only where somebody named its folder. */
 static bool wants_binary(const icn_share *share) {
-  if (share->context->cache_dir == NULL) return false;
-  return share->context->cache_asked_for || strstr(share->desc.version, "PoCL") == NULL;
+  if (share->context->cache_dir == NULL || icn_quirk_of(&share->desc, ICN_AVOID_BINARIES) != NULL) return false;
+  return share->context->cache_asked_for || icn_quirk_of(&share->desc, ICN_AVOID_UNASKED_CACHE) == NULL;
 }
 
 static icn_status build_from_source(icn_share *share, icn_program *entry, const icn_text *source, const char *options, icn_error *error) {
@@ -140,7 +142,7 @@ static icn_status build(icn_share *share, icn_program *entry, bool anew, icn_err
   icn_text source;
   icn_text_init(&source, &context->allocator);
   ICN_TRY(icn_source_text(context->kernel_dir, entry->file, &source, error));
-  icn_program_options(entry->options, options);
+  icn_program_options(&share->desc, entry->options, options);
   entry->key = icn_cache_key_of(&share->desc, source.data, source.length, options);
   if (anew || !build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
 done:

@@ -11,8 +11,8 @@ icn_status icn_program_kernel(icn_share *share, const char *file, const char *op
                               cl_kernel *result, icn_error *error);
 void icn_programs_destroy(icn_share *share);
 
-/* The complete build options: OpenCL C 1.2, then the row's own. */
-enum { ICN_PROGRAM_OPTIONS_BYTES = ICN_OPTIONS_BYTES + 32 };
-void icn_program_options(const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]);
+/* The complete build options: OpenCL C 1.2, then the row's own, then what the device's quirks ask for. */
+enum { ICN_PROGRAM_OPTIONS_BYTES = ICN_OPTIONS_BYTES + 128 };
+void icn_program_options(const icn_device_desc *desc, const char *row_options, char options[ICN_PROGRAM_OPTIONS_BYTES]);
 
 #endif

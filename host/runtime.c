@@ -4,6 +4,7 @@
 #include "clblast.h"
 #include "clcall.h"
 #include "program.h"
+#include "quirks.h"
 #include "runtime_cl.h"
 
 struct icn_bound {
@@ -43,7 +44,12 @@ icn_status icn_runtime_create(const icn_context *context, const icn_device *devi
   runtime->context = context;
   runtime->cl = &context->cl;
   ICN_TRY(icn_share_acquire(context, device, options->cores, &runtime->share, error));
-  runtime->profile = options->profile;
+  const icn_quirk *quirk = icn_quirk_of(&runtime->share->desc, ICN_AVOID_PROFILING);
+  runtime->profile = options->profile && quirk == NULL;
+  if (options->profile && quirk != NULL) {
+    icn_log(&context->logger, ICN_LOG_WARNING, "device '%s': %s: layer times will be 0 (quirk %s)", device->desc.name, quirk->breaks,
+            quirk->name);
+  }
   runtime->queue = create_queue(runtime->share, runtime->profile, &code);
   if (code == CL_INVALID_QUEUE_PROPERTIES && runtime->profile) {
     icn_log(&context->logger, ICN_LOG_WARNING, "device '%s' has no profiling queue: layer times will be 0", device->desc.name);
@@ -240,6 +246,7 @@ static icn_status check_limits(const icn_runtime *runtime, const icn_bound *boun
   cl_ulong local_bytes = 0;
   for (cl_uint k = 0; k < bound->dims; k++) items *= bound->chosen_local ? launch->local[k] : 1;
   ICN_CL_FOR(bound->name, cl->clGetKernelWorkGroupInfo(bound->kernel, id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL));
+  if (limit == 0 && icn_quirk_of(desc, ICN_AVOID_NO_ITEMS) != NULL) limit = (size_t)desc->max_work_group;
   ICN_REQUIRE(items <= limit, ICN_UNSUPPORTED, "%s: kernel '%s' wants work-groups of %zu items, but '%.60s' allows %zu for it", bound->name,
               launch->kernel, items, desc->name, limit);
   ICN_CL_FOR(bound->name,

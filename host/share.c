@@ -1,10 +1,12 @@
 #include "share.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clblast.h"
 #include "clcall.h"
 #include "program.h"
+#include "quirks.h"
 
 /* ------------------------------------------------------------- sub-devices */
 
@@ -23,11 +25,14 @@ static bool can_partition(const icn_share *share, cl_device_partition_property w
 static icn_status make_sub_device(icn_share *share, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = share->cl;
-  const icn_device_desc *desc = &share->device->desc;
+  const icn_device_desc *desc = &share->device->reported;
   cl_device_id parts[64] = {NULL};
   cl_uint count = 0;
+  const icn_quirk *quirk = icn_quirk_of(&share->device->desc, ICN_AVOID_SUB_DEVICES);
   ICN_REQUIRE(share->cores <= desc->compute_units, ICN_ARGUMENT, "%u cores asked for, but device '%s' has %u compute units", share->cores,
               desc->name, desc->compute_units);
+  ICN_REQUIRE(quirk == NULL, ICN_UNSUPPORTED, "device '%.60s' cannot be limited to %u of its %u compute units: %s (quirk %s)", desc->name,
+              share->cores, desc->compute_units, quirk->breaks, quirk->name);
   if (can_partition(share, CL_DEVICE_PARTITION_BY_COUNTS)) {
     const cl_device_partition_property by_counts[] = {CL_DEVICE_PARTITION_BY_COUNTS, (cl_device_partition_property)share->cores,
                                                       CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
@@ -72,11 +77,21 @@ static icn_status share_allocate(const icn_context *context, const icn_device *d
   return icn_error_memory(error, sizeof **share, "a mutex");
 }
 
-/* PoCL without pinned threads loses a tenth to a third of its speed; the library never sets its host's environment. */
-static void warn_about_affinity(const icn_context *context, const icn_device *device) {
-  if (device->desc.kind != ICN_DEVICE_CPU || strstr(device->desc.version, "PoCL") == NULL) return;
-  if (icn_os_environment("POCL_AFFINITY") != NULL) return;
-  icn_log(&context->logger, ICN_LOG_WARNING, "PoCL runs faster with pinned threads: set POCL_AFFINITY=1 in the environment");
+/* Quirks that only the user can do something about; the library never sets its host's environment. */
+static void warn_about_quirks(const icn_context *context, const icn_device_desc *desc) {
+  char variable[64];
+  for (size_t i = 0; i < icn_quirk_count(); i++) {
+    const icn_quirk *quirk = icn_quirk_at(i);
+    if (!icn_quirk_active(desc, i)) continue;
+    if (quirk->workaround == ICN_AVOID_TRUST) {
+      icn_log(&context->logger, ICN_LOG_WARNING, "device '%s' is known for %s (%s): run 'clinception check' on it before trusting results",
+              desc->name, quirk->breaks, quirk->evidence);
+    } else if (quirk->workaround == ICN_AVOID_ENVIRONMENT) {
+      snprintf(variable, sizeof variable, "%.*s", (int)strcspn(quirk->text, "="), quirk->text);
+      if (icn_os_environment(variable) != NULL) continue;
+      icn_log(&context->logger, ICN_LOG_WARNING, "device '%s': %s: set %s in the environment", desc->name, quirk->breaks, quirk->text);
+    }
+  }
 }
 
 static icn_status share_create(const icn_context *context, const icn_device *device, uint32_t cores, icn_share **result, icn_error *error) {
@@ -87,15 +102,16 @@ static icn_status share_create(const icn_context *context, const icn_device *dev
   share->id = device->id;
   share->cores = cores;
   share->desc = device->desc;
-  if (cores != 0 && cores != device->desc.compute_units) {
+  if (cores != 0 && cores != device->reported.compute_units) {
     ICN_TRY(make_sub_device(share, error));
     ICN_TRY(icn_device_describe(share->cl, share->id, &share->desc, error));
+    icn_quirks_apply(&share->desc, context->quirks);
     icn_clblast_mark(context, &share->desc);
   }
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
   share->cl_context = share->cl->clCreateContext(properties, 1, &share->id, NULL, NULL, &code);
   ICN_CL_CODE(code, "clCreateContext(platform, device)", device->desc.name);
-  warn_about_affinity(context, device);
+  warn_about_quirks(context, &share->desc);
 done:
   if (status != ICN_OK) {
     share_destroy(share);
@@ -123,7 +139,7 @@ icn_status icn_share_acquire(const icn_context *context, const icn_device *devic
   if (!is_listed(context, device)) {
     return icn_error_set(error, ICN_ARGUMENT, "device '%.100s' is not from the model's own context", device->desc.name);
   }
-  if (cores == device->desc.compute_units) cores = 0;
+  if (cores == device->reported.compute_units) cores = 0;
   icn_mutex_lock(context->mutex); /* held while the cl_context is made, so that two threads do not make two */
   for (share = *context->shares; share != NULL; share = share->next) {
     if (share->device == device && share->cores == cores) break;
@@ -151,7 +167,9 @@ icn_status icn_share_wrap(const icn_context *context, cl_context wrapped, cl_dev
   share->id = id;
   ICN_TRY(icn_device_describe(share->cl, id, &share->desc, error));
   icn_clblast_mark(context, &share->desc);
-  share->wrapped = (icn_device){.index = -1, .id = id, .desc = share->desc};
+  share->wrapped = (icn_device){.index = -1, .id = id, .reported = share->desc};
+  icn_quirks_apply(&share->desc, context->quirks);
+  share->wrapped.desc = share->desc;
   ICN_CL(share->cl->clRetainContext(wrapped));
   share->cl_context = wrapped;
   *result = share;

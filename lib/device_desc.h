@@ -19,11 +19,15 @@ typedef struct icn_device_desc {
   uint32_t wave;           /* preferred work-group size multiple; 1 when unknown */
   uint32_t base_align_bytes;
   uint32_t opencl_major, opencl_minor;
-  bool fast_fma; /* FP_FAST_FMAF */
+  bool fast_fma; /* the driver claims fused multiply-add; kernels ask FP_FAST_FMAF, which the compiler defines where it is fast */
   bool has_fp16, has_fp64, has_subgroups;
   /* Rows (comma-separated) whose compiled kernel turned out to be above this device's limits; selection declines them. Known only once a
    * program is built, so it is no part of the text. */
   char refused_rows[512];
+  /* What lib/quirks.c made of it: whether it was there, and the active rows of lib/quirks.def, a bit each. No part of the text either: a
+   * recorded device is what the driver reported, and the table of today is applied to it. */
+  bool quirks_applied;
+  uint64_t quirks;
   /* calibration (icn_device_measure); 0: not measured */
   double flop_per_second, bytes_per_second, launch_seconds;
 } icn_device_desc;

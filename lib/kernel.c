@@ -99,6 +99,7 @@ void icn_launch_options(icn_launch *launch, const char *format, ...) {
   int length = vsnprintf(launch->options, sizeof launch->options, format, arguments);
   va_end(arguments);
   assert(length >= 0 && (size_t)length < sizeof launch->options);
+  assert(strchr(launch->options, ',') == NULL); /* AMD's driver for the HD 7000 cuts -D there */
   (void)length;
 }
 

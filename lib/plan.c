@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lower.h"
+#include "quirks.h"
 
 static bool known_row(const icn_row_table *rows, const char *name, size_t length) {
   for (size_t i = 0; i < rows->count; i++) {
@@ -76,7 +77,9 @@ done:
 icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
                          icn_error *error) {
   const icn_row_table rows = {icn_row_at, icn_row_count()};
-  return icn_plan_make_from(&rows, graph, device, request, plan, error);
+  icn_device_desc effective = *device; /* a description as it was recorded */
+  icn_quirks_apply(&effective, NULL);
+  return icn_plan_make_from(&rows, graph, &effective, request, plan, error);
 }
 
 void icn_plan_fini(icn_plan *plan) {

@@ -11,6 +11,9 @@ set(ICN_LIB_SOURCES
   lib/tensor.c
   lib/cost.c
   lib/device_desc.c
+  lib/device_family.c
+  lib/glob.c
+  lib/quirks.c
   lib/kernel.c
   lib/row_support.c
   lib/row_copy.c

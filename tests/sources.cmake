@@ -95,3 +95,4 @@ target_include_directories(programs PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_
 target_include_directories(programs SYSTEM PRIVATE ${ICN_CMOCKA_INCLUDE} ${ICN_OPENCL_INCLUDE})
 target_compile_definitions(programs PRIVATE CL_TARGET_OPENCL_VERSION=300)
 target_link_libraries(programs PRIVATE clinception_static ${ICN_CMOCKA_LIBRARY} icn_flags)
+icn_test(unit quirks)

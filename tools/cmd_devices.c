@@ -13,6 +13,30 @@ static const char *kind_name(icn_device_kind kind) {
   return names[kind];
 }
 
+static void add_quirks(cJSON *device, const icn_device *of) {
+  cJSON *list = cJSON_AddArrayToObject(device, "quirks");
+  for (size_t i = 0; i < icn_device_quirk_count(of); i++) {
+    const icn_quirk_info quirk = icn_device_quirk(of, i);
+    cJSON *o = json_object_in(list);
+    cJSON_AddStringToObject(o, "name", quirk.name);
+    cJSON_AddStringToObject(o, "breaks", quirk.breaks);
+    cJSON_AddStringToObject(o, "workaround", quirk.workaround);
+    cJSON_AddStringToObject(o, "evidence", quirk.evidence);
+  }
+}
+
+/* Below the table: what is known to be wrong with a device's driver, and what is done about it. */
+static void print_quirks(const session *s) {
+  char label[16];
+  for (size_t i = 0; i < s->device_count; i++) {
+    for (size_t k = 0; k < icn_device_quirk_count(s->devices[i]); k++) {
+      const icn_quirk_info quirk = icn_device_quirk(s->devices[i], k);
+      printf("quirk of device %s, %s: %s; %s (%s)\n", device_label(s->devices[i], label), quirk.name, quirk.breaks, quirk.workaround,
+             quirk.evidence);
+    }
+  }
+}
+
 static int print_json(const session *s) {
   cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "devices");
   for (size_t i = 0; i < s->device_count; i++) {
@@ -29,6 +53,7 @@ static int print_json(const session *s) {
     json_whole(o, "global_bytes", info.global_bytes);
     json_whole(o, "max_allocation_bytes", info.max_allocation_bytes);
     json_whole(o, "local_bytes", info.local_bytes);
+    add_quirks(o, s->devices[i]);
   }
   cJSON_AddStringToObject(root, "opencl_problem", icn_context_opencl_problem(s->context));
   return json_print(root);
@@ -66,6 +91,7 @@ static int print_table(const session *s) {
   }
   table_print(&t);
   table_fini(&t);
+  print_quirks(s);
   return TOOL_OK;
 }
 
@@ -119,7 +145,8 @@ const command command_devices = {
     "[--device WHICH] [--json] [--record FILE]",
     "lists the OpenCL devices of this machine",
     "Lists the OpenCL devices of this machine, with the index and the name by which --device takes them; --json has more of each. Besides "
-    "them there is always 'reference': plain C without OpenCL, slow and right, which 'clinception check' compares with.",
+    "them there is always 'reference': plain C without OpenCL, slow and right, which 'clinception check' compares with. A line below the "
+    "table names each quirk: something that a driver gets wrong, and what is done about it (CLINCEPTION_QUIRKS=-NAME does without).",
     "  clinception devices\n"
     "  clinception devices --device gpu --record my-gpu.txt   # then, anywhere: plan M.onnx --device-file my-gpu.txt\n",
     run};

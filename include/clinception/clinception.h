@@ -122,6 +122,8 @@ typedef struct icn_context_options {
   const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder (not for PoCL, which keeps its own). Copied.
                                    * "none": no cache. */
   const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
+  const char *quirks;             /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
+                                   * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
 } icn_context_options;
 
 typedef struct icn_context icn_context;
@@ -174,6 +176,20 @@ ICN_API const icn_device *icn_context_device(const icn_context *context, size_t 
  * Fails: ICN_NO_DEVICE (the sentence lists the devices that exist), ICN_ARGUMENT (the name fits several; they are listed). */
 ICN_API icn_status icn_context_find_device(const icn_context *context, const char *wanted, const icn_device **device, icn_error *error);
 ICN_API icn_device_info icn_device_get_info(const icn_device *device);
+
+/* Something that this device or its driver gets wrong, and what the library does about it. */
+typedef struct icn_quirk_info {
+  const char *name;     /* as the context option `quirks` takes it; the texts are static */
+  const char *breaks;   /* what goes wrong */
+  char workaround[160]; /* what is done about it */
+  const char *evidence; /* how that is known: an issue, a source */
+} icn_quirk_info;
+
+/* How many are active on the device. */
+ICN_API size_t icn_device_quirk_count(const icn_device *device);
+/* Active quirk `index`; empty texts when out of range. */
+ICN_API icn_quirk_info icn_device_quirk(const icn_device *device, size_t index);
+
 /* Writes the device's description from which a plan can be made on another machine: a text file of limits, extensions, features, and the
  * rates that icn_device_measure finds, which takes about a second. (The reference device has no rates; they are 0, not measured.)
  * The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY, and as icn_device_measure does. */

@@ -19,6 +19,7 @@
 #include "os.h"
 #include "plan.h"
 #include "program.h"
+#include "quirks.h"
 #include "source_text.h"
 #include "support/network.h"
 
@@ -177,7 +178,7 @@ static void write_entry(const char *folder, const entry *e, bool first, icn_text
   char name[256], options[ICN_PROGRAM_OPTIONS_BYTES], config[ICN_OPTIONS_BYTES];
   snprintf(name, sizeof name, "%.*s-%d.cl", (int)strcspn(e->file, "."), e->file, e->program);
   if (first) write_source(folder, e, name);
-  icn_program_options(e->options, options);
+  icn_program_options(&all.device, e->options, options);
   config_word(e->options, config);
   icn_text_append(index, "%s\t%s\t%s\t%s\t%s\t%s%s%s\t%s\n", name, e->kernel, target_name(e->target), e->rows, config,
                   e->uses & USED_BY_PLAN ? "plan" : "", e->uses & USED_BY_LAYER ? (e->uses & USED_BY_PLAN ? ",layer" : "layer") : "",
@@ -220,6 +221,7 @@ static void read_device(const char *path) {
   icn_mapping file;
   if (icn_os_map(path, &file, &all.error) != ICN_OK) stop(all.error.message);
   if (icn_device_desc_parse(file.data, (size_t)file.bytes, &all.device, &all.error) != ICN_OK) stop(all.error.message);
+  icn_quirks_apply(&all.device, NULL);
   icn_os_unmap(&file);
 }
 
