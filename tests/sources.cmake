@@ -67,7 +67,8 @@ set_tests_properties(api.example_runs PROPERTIES LABELS api PASS_REGULAR_EXPRESS
 icn_test(bad model_files support/proto_writer.c)
 if(UNIX AND NOT APPLE)
   # The fake vendor driver, an OpenCL layer (tests/fault/README.md).
-  add_library(fake_opencl MODULE fault/fake_opencl.c fault/fake_settings.c fault/fake_device.c fault/fake_limits.c fault/fake_program.c)
+  add_library(fake_opencl MODULE fault/fake_opencl.c fault/fake_settings.c fault/fake_device.c fault/fake_limits.c fault/fake_objects.c
+    fault/fake_program.c fault/fake_launch.c)
   target_include_directories(fake_opencl PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_include_directories(fake_opencl SYSTEM PRIVATE ${ICN_OPENCL_INCLUDE})
   target_compile_definitions(fake_opencl PRIVATE CL_TARGET_OPENCL_VERSION=300 _POSIX_C_SOURCE=200809L)
@@ -77,7 +78,7 @@ if(UNIX AND NOT APPLE)
   function(icn_fake_test room name)
     icn_test(${room} ${name} ${ARGN})
     target_include_directories(test_${room}_${name} SYSTEM PRIVATE ${ICN_OPENCL_INCLUDE})
-    target_compile_definitions(test_${room}_${name} PRIVATE CL_TARGET_OPENCL_VERSION=300)
+    target_compile_definitions(test_${room}_${name} PRIVATE CL_TARGET_OPENCL_VERSION=300 _POSIX_C_SOURCE=200809L)
     target_link_libraries(test_${room}_${name} PRIVATE ${CMAKE_DL_LIBS})
     add_dependencies(test_${room}_${name} fake_opencl)
     set_property(TEST ${room}.${name} APPEND PROPERTY ENVIRONMENT OPENCL_LAYERS=$<TARGET_FILE:fake_opencl> CLINCEPTION_CLBLAST_LIBRARY=none)

@@ -36,7 +36,7 @@ static const struct {
     {CL_DEVICE_MAX_NUM_SUB_GROUPS, FAKE_has_subgroups, AS_UINT},
 };
 
-static cl_int answer(const void *data, size_t length, size_t n, void *value, size_t *bytes) {
+cl_int fake_answer(const void *data, size_t length, size_t n, void *value, size_t *bytes) {
   if (bytes != NULL) *bytes = length;
   if (value == NULL) return CL_SUCCESS;
   if (n < length) return CL_INVALID_VALUE;
@@ -47,9 +47,9 @@ static cl_int answer(const void *data, size_t length, size_t n, void *value, siz
 static cl_int answer_number(cl_ulong number, form as, size_t n, void *value, size_t *bytes) {
   const cl_uint small = (cl_uint)(as == AS_BITS ? number * 8 : number);
   const size_t size = (size_t)number;
-  if (as == AS_ULONG) return answer(&number, sizeof number, n, value, bytes);
-  if (as == AS_SIZE) return answer(&size, sizeof size, n, value, bytes);
-  return answer(&small, sizeof small, n, value, bytes);
+  if (as == AS_ULONG) return fake_answer(&number, sizeof number, n, value, bytes);
+  if (as == AS_SIZE) return fake_answer(&size, sizeof size, n, value, bytes);
+  return fake_answer(&small, sizeof small, n, value, bytes);
 }
 
 bool fake_is_below(int major, int minor) {
@@ -78,7 +78,7 @@ static cl_int answer_extensions(const char *list, size_t n, void *value, size_t 
     }
     word += length;
   }
-  const cl_int code = answer(kept, strlen(kept) + 1, n, value, bytes);
+  const cl_int code = fake_answer(kept, strlen(kept) + 1, n, value, bytes);
   free(kept);
   return code;
 }
@@ -102,7 +102,7 @@ static cl_int answer_fp_config(cl_device_id id, cl_device_info what, size_t n, v
     config = has != 0 ? config | CL_FP_FMA : config & ~(cl_device_fp_config)CL_FP_FMA;
   }
   if (what == CL_DEVICE_DOUBLE_FP_CONFIG && fake_number(FAKE_has_fp64, &has) && has == 0) config = 0;
-  return answer(&config, sizeof config, n, value, bytes);
+  return fake_answer(&config, sizeof config, n, value, bytes);
 }
 
 static cl_int answer_kind(size_t n, void *value, size_t *bytes) {
@@ -110,7 +110,7 @@ static cl_int answer_kind(size_t n, void *value, size_t *bytes) {
   const cl_device_type type = strcmp(kind, "gpu") == 0   ? CL_DEVICE_TYPE_GPU
                               : strcmp(kind, "cpu") == 0 ? CL_DEVICE_TYPE_CPU
                                                          : CL_DEVICE_TYPE_ACCELERATOR;
-  return answer(&type, sizeof type, n, value, bytes);
+  return fake_answer(&type, sizeof type, n, value, bytes);
 }
 
 static cl_int answer_queue_properties(cl_device_id id, cl_device_info what, size_t n, void *value, size_t *bytes) {
@@ -135,7 +135,7 @@ cl_int fake_device_info(cl_device_id id, cl_device_info what, size_t n, void *va
   for (size_t i = 0; i < sizeof LIES / sizeof LIES[0]; i++) {
     const char *text = fake_text(LIES[i].setting);
     if (LIES[i].what != what || text == NULL) continue;
-    if (LIES[i].form == AS_TEXT) return answer(text, strlen(text) + 1, n, value, bytes);
+    if (LIES[i].form == AS_TEXT) return fake_answer(text, strlen(text) + 1, n, value, bytes);
     (void)fake_number(LIES[i].setting, &number);
     return answer_number(number, LIES[i].form, n, value, bytes);
   }
@@ -160,6 +160,6 @@ cl_int fake_platform_info(cl_platform_id id, cl_platform_info what, size_t n, vo
   const char *text = what == CL_PLATFORM_NAME      ? fake_text(FAKE_platform)
                      : what == CL_PLATFORM_VERSION ? fake_text(FAKE_platform_version)
                                                    : NULL;
-  if (text != NULL) return answer(text, strlen(text) + 1, n, value, bytes);
+  if (text != NULL) return fake_answer(text, strlen(text) + 1, n, value, bytes);
   return fake_target.clGetPlatformInfo(id, what, n, value, bytes);
 }

@@ -1,6 +1,5 @@
 /* The fake driver holds to the limits that it claims, as a real one would: a plan that oversteps one is refused at the call. */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,102 +19,72 @@ static cl_ulong allocated;
 
 cl_int fake_check_allocation(size_t bytes) {
   cl_ulong limit;
-  if (fake_number(FAKE_max_allocation_bytes, &limit) && bytes > limit)
+  if (fake_number(FAKE_max_allocation_bytes, &limit) && bytes > limit) {
     return overstep(CL_INVALID_BUFFER_SIZE, "a buffer's bytes", bytes, limit);
+  }
   if (fake_number(FAKE_global_bytes, &limit) && allocated + bytes > limit) {
     return overstep(CL_MEM_OBJECT_ALLOCATION_FAILURE, "bytes allocated", allocated + bytes, limit);
   }
   return CL_SUCCESS;
 }
 
-void fake_note_allocation(size_t bytes) {
+void fake_note_allocation(cl_mem memory, size_t bytes) {
+  fake_object *made = fake_object_make(memory);
+  if (made == NULL) return;
+  made->bytes = bytes;
   fake_lock();
   allocated += bytes;
   fake_unlock();
 }
 
-/* Before clReleaseMemObject. */
-void fake_note_release(cl_mem memory) {
+void fake_before_buffer_release(cl_mem memory) {
   cl_uint references = 0;
-  size_t bytes = 0;
-  if (fake_target.clGetMemObjectInfo(memory, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL) != CL_SUCCESS) return;
-  if (references != 1 || fake_target.clGetMemObjectInfo(memory, CL_MEM_SIZE, sizeof bytes, &bytes, NULL) != CL_SUCCESS) return;
+  const cl_int code = fake_target.clGetMemObjectInfo(memory, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL);
+  const fake_object *known = code == CL_SUCCESS && references == 1 ? fake_object_find(memory) : NULL;
+  if (known == NULL) return;
   fake_lock();
-  allocated -= bytes < allocated ? bytes : allocated;
+  allocated -= known->bytes;
   fake_unlock();
+  fake_object_forget(memory);
 }
 
 /* --------------------------------------------------------------- arguments */
 
-enum { MAX_ARGUMENTS = 128 };
-
-typedef struct known_kernel {
-  struct known_kernel *next;
-  cl_kernel kernel;
-  size_t bytes[MAX_ARGUMENTS];
-} known_kernel;
-
-static known_kernel *kernels; /* the last used first */
-
-/* Found and put first, or made where `make`. Locked by the caller. */
-static known_kernel *find_kernel(cl_kernel kernel, bool make) {
-  for (known_kernel **link = &kernels; *link != NULL; link = &(*link)->next) {
-    known_kernel *found = *link;
-    if (found->kernel != kernel) continue;
-    *link = found->next;
-    found->next = kernels;
-    return kernels = found;
-  }
-  known_kernel *made = make ? calloc(1, sizeof *made) : NULL;
-  if (made == NULL) return NULL;
-  *made = (known_kernel){.next = kernels, .kernel = kernel};
-  return kernels = made;
-}
-
-void fake_forget_kernel(cl_kernel kernel) {
-  fake_lock();
-  known_kernel *found = find_kernel(kernel, false);
-  if (found != NULL) {
-    kernels = found->next;
-    free(found);
-  }
-  fake_unlock();
-}
-
-/* Bytes of all arguments with this one; one of local memory is passed as a pointer. */
-static cl_ulong argument_bytes(cl_kernel kernel, cl_uint index, size_t bytes) {
+/* Remembers the argument; returns the bytes of all of them. One of local memory is passed as a pointer. */
+static cl_ulong note_argument(cl_kernel kernel, cl_uint index, size_t bytes, const void *value) {
   cl_ulong sum = 0;
-  fake_lock();
-  known_kernel *known = find_kernel(kernel, true);
-  if (known != NULL && index < MAX_ARGUMENTS) {
-    known->bytes[index] = bytes;
-    for (size_t i = 0; i < MAX_ARGUMENTS; i++) sum += known->bytes[i];
-  }
-  fake_unlock();
+  cl_mem buffer = NULL;
+  fake_object *known = fake_object_find(kernel);
+  if (known == NULL || index >= FAKE_MAX_ARGUMENTS) return 0;
+  if (known->arguments == NULL) known->arguments = calloc(FAKE_MAX_ARGUMENTS, sizeof *known->arguments);
+  if (known->arguments == NULL) return 0;
+  if (bytes == sizeof buffer && value != NULL) memcpy(&buffer, value, sizeof buffer);
+  known->arguments[index].bytes = value == NULL ? sizeof(void *) : bytes;
+  known->arguments[index].buffer = buffer != NULL && fake_object_find(buffer) != NULL ? buffer : NULL;
+  for (size_t i = 0; i < FAKE_MAX_ARGUMENTS; i++) sum += known->arguments[i].bytes;
   return sum;
 }
 
 cl_int fake_set_argument(cl_kernel kernel, cl_uint index, size_t bytes, const void *value) {
   cl_ulong limit;
-  if (fake_number(FAKE_argument_bytes, &limit)) {
-    const cl_ulong sum = argument_bytes(kernel, index, value == NULL ? sizeof(void *) : bytes);
-    if (sum > limit) return overstep(CL_INVALID_ARG_SIZE, "bytes of kernel arguments", sum, limit);
+  const cl_ulong sum = note_argument(kernel, index, bytes, value);
+  if (fake_number(FAKE_argument_bytes, &limit) && sum > limit) {
+    return overstep(CL_INVALID_ARG_SIZE, "bytes of kernel arguments", sum, limit);
   }
   return fake_target.clSetKernelArg(kernel, index, bytes, value);
 }
 
 /* ----------------------------------------------------------------- kernels */
 
-/* What the kernel allows: less than the device where kernel_work_group, "PART=N", says so of its name. */
+/* What the kernel allows: less than the device where kernel_work_group says so of its name. */
 static bool work_group_limit(cl_kernel kernel, cl_ulong *limit) {
-  char name[256] = "", part[128] = "";
-  unsigned long long of_kernel = 0;
+  char name[256];
+  long of_kernel = 0;
   const bool limited = fake_number(FAKE_max_work_group, limit);
-  const char *rule = fake_text(FAKE_kernel_work_group);
-  if (rule == NULL || sscanf(rule, "%127[^=]=%llu", part, &of_kernel) != 2) return limited;
-  if (fake_target.clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL) != CL_SUCCESS) return limited;
-  if (strstr(name, part) == NULL || (limited && *limit < of_kernel)) return limited;
-  *limit = of_kernel;
+  if (fake_text(FAKE_kernel_work_group) == NULL) return limited;
+  fake_kernel_name(kernel, name);
+  if (!fake_rule(FAKE_kernel_work_group, name, &of_kernel) || (limited && *limit < (cl_ulong)of_kernel)) return limited;
+  *limit = (cl_ulong)of_kernel;
   return true;
 }
 

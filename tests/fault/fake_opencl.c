@@ -31,11 +31,11 @@ cl_icd_dispatch fake_target;
   NAME(clGetContextInfo, (cl_context c, cl_context_info what, size_t n, void *value, size_t *bytes), fake_target.clGetContextInfo(c, what, n, value, bytes)) \
   NAME(clGetCommandQueueInfo, (cl_command_queue q, cl_command_queue_info what, size_t n, void *value, size_t *bytes), fake_target.clGetCommandQueueInfo(q, what, n, value, bytes)) \
   NAME(clGetMemObjectInfo, (cl_mem m, cl_mem_info what, size_t n, void *value, size_t *bytes), fake_target.clGetMemObjectInfo(m, what, n, value, bytes)) \
-  NAME(clGetProgramInfo, PROGRAM_INFO, fake_target.clGetProgramInfo(p, what, n, value, bytes))                                                       \
-  NAME(clGetProgramBuildInfo, BUILD_INFO, fake_target.clGetProgramBuildInfo(p, id, what, n, value, bytes))                                              \
+  NAME(clGetProgramInfo, PROGRAM_INFO, fake_program_info(p, what, n, value, bytes))                                                       \
+  NAME(clGetProgramBuildInfo, BUILD_INFO, fake_build_info(p, id, what, n, value, bytes))                                              \
   NAME(clGetKernelWorkGroupInfo, GROUP_INFO, fake_work_group_info(k, id, what, n, value, bytes))                                          \
   NAME(clGetEventProfilingInfo, (cl_event e, cl_profiling_info what, size_t n, void *value, size_t *bytes), fake_target.clGetEventProfilingInfo(e, what, n, value, bytes)) \
-  NAME(clBuildProgram, BUILD, fake_target.clBuildProgram(p, n, ids, options, notify, user))                                               \
+  NAME(clBuildProgram, BUILD, fake_build(p, n, ids, options, notify, user))                                               \
   NAME(clSetKernelArg, (cl_kernel k, cl_uint index, size_t n, const void *value), fake_set_argument(k, index, n, value))                  \
   NAME(clWaitForEvents, (cl_uint n, const cl_event *events), fake_target.clWaitForEvents(n, events))                                      \
   NAME(clFlush, (cl_command_queue q), fake_target.clFlush(q))                                                                             \
@@ -48,8 +48,8 @@ cl_icd_dispatch fake_target;
   NAME(cl_command_queue, clCreateCommandQueueWithProperties, (cl_context c, cl_device_id id, const cl_queue_properties *p, cl_int *code), create_queue_2(c, id, p, code)) \
   NAME(cl_mem, clCreateBuffer, (cl_context c, cl_mem_flags flags, size_t n, void *host, cl_int *code), create_buffer(c, flags, n, host, code)) \
   NAME(cl_program, clCreateProgramWithSource, (cl_context c, cl_uint n, const char **text, const size_t *bytes, cl_int *code), fake_create_program(c, n, text, bytes, code)) \
-  NAME(cl_program, clCreateProgramWithBinary, BINARY, fake_target.clCreateProgramWithBinary(c, n, ids, bytes, data, each, code))           \
-  NAME(cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code), fake_target.clCreateKernel(p, name, code))
+  NAME(cl_program, clCreateProgramWithBinary, BINARY, fake_create_from_binary(c, n, ids, bytes, data, each, code))           \
+  NAME(cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code), fake_create_kernel(p, name, code))
 
 #define RELEASED(NAME)                           \
   NAME(clReleaseDevice, cl_device_id)            \
@@ -116,13 +116,13 @@ static cl_mem create_buffer(cl_context c, cl_mem_flags flags, size_t bytes, void
   const cl_int refused = fake_check_allocation(bytes);
   if (refused != CL_SUCCESS) return no_object(refused, code);
   cl_mem made = fake_target.clCreateBuffer(c, flags, bytes, host, code);
-  if (made != NULL) fake_note_allocation(bytes);
+  if (made != NULL) fake_note_allocation(made, bytes);
   return made;
 }
 
 static cl_int enqueue_kernel LAUNCH {
   const cl_int refused = fake_check_launch(q, k, dims, local);
-  return refused != CL_SUCCESS ? refused : fake_target.clEnqueueNDRangeKernel(q, k, dims, offset, global, local, w, wait, event);
+  return refused != CL_SUCCESS ? refused : fake_launch(q, k, dims, offset, global, local, w, wait, event);
 }
 
 /* ------------------------------------------------------------- entry points */
@@ -147,9 +147,9 @@ CREATED(CREATE)
 static void before_clReleaseDevice(cl_device_id object) { (void)object; }
 static void before_clReleaseContext(cl_context object) { (void)object; }
 static void before_clReleaseCommandQueue(cl_command_queue object) { (void)object; }
-static void before_clReleaseMemObject(cl_mem object) { fake_note_release(object); }
-static void before_clReleaseProgram(cl_program object) { (void)object; }
-static void before_clReleaseKernel(cl_kernel object) { fake_forget_kernel(object); }
+static void before_clReleaseMemObject(cl_mem object) { fake_before_buffer_release(object); }
+static void before_clReleaseProgram(cl_program object) { fake_before_program_release(object); }
+static void before_clReleaseKernel(cl_kernel object) { fake_before_kernel_release(object); }
 static void before_clReleaseEvent(cl_event object) { (void)object; }
 
 /* Gives an object back even when it is told to fail, so that what stays alive is the caller's fault. */

@@ -50,6 +50,13 @@ bool fake_number(fake_setting setting, cl_ulong *number) {
   return true;
 }
 
+bool fake_rule(fake_setting setting, const char *name, long *number) {
+  char part[128] = "";
+  if (texts[setting] == NULL) return false;
+  if (sscanf(texts[setting], "%127[^=]=%ld", part, number) != 2) misused("PART=N is expected, not", texts[setting]);
+  return strstr(name, part) != NULL;
+}
+
 bool fake_fails(const char *function, cl_int *code) {
   const char *fail = texts[FAKE_fail];
   const size_t length = strlen(function);
@@ -133,6 +140,12 @@ void fake_settings_from_environment(void) {
   }
 }
 
-fake_driver fake = {.set = set, .reset = reset, .pose = pose};
+fake_driver fake = {.set = set, .reset = reset, .pose = pose, .release_hanging = fake_release_hanging};
 
 EXPORT fake_driver *icn_fake_driver(void) { return &fake; }
+
+__attribute__((destructor)) static void report(void) {
+  if (texts[FAKE_report] == NULL || !fake.loaded) return;
+  fprintf(stderr, "fake driver: at exit %ld objects are alive (at most %ld at once), %ld calls overstepped a limit, %ld were absent\n",
+          fake.alive, fake.peak, fake.overstepped, fake.absent);
+}

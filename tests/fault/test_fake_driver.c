@@ -1,5 +1,11 @@
 /* The fake driver itself: it poses as a recorded device in everything that a description holds, and holds to the limits that it claims. */
 
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "device.h"
 #include "fault/fake_test.h"
 
@@ -152,9 +158,9 @@ static void launches_are_limited(void **state) {
   assert_int_equal(f->cl.clSetKernelArg(kernel, 3, 1000, NULL), CL_SUCCESS);
   assert_int_equal(launch(f, kernel, 16, 4), CL_SUCCESS);
   f->driver->reset();
-  f->driver->set("argument_bytes", "64"); /* 8 + 32 + 32 */
-  assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &y), CL_SUCCESS);
-  assert_int_equal(f->cl.clSetKernelArg(kernel, 1, sizeof eight, eight), CL_SUCCESS);
+  f->driver->set("argument_bytes", "80"); /* 8 + 32 + 32 + 8 on a 64-bit machine */
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 2, sizeof eight, eight), CL_SUCCESS);
+  f->driver->set("argument_bytes", sizeof(void *) == 8 ? "79" : "71");
   assert_int_equal(f->cl.clSetKernelArg(kernel, 2, sizeof eight, eight), CL_INVALID_ARG_SIZE);
   assert_int_equal(f->cl.clReleaseMemObject(y), CL_SUCCESS);
   free_kernel(f, kernel, program);
@@ -218,6 +224,144 @@ static void queues_may_lack_profiling(void **state) {
   end(f);
 }
 
+/* ------------------------------------------------------------------ faults */
+
+static const char COUNT[] = "__kernel void count_up(__global float *y) { y[get_global_id(0)] = 1 + get_global_id(0); }\n";
+enum { COUNTED = 64 };
+
+static void builds_fail_with_a_log(void **state) {
+  static const char LOG[] = "count.cl:1:1: error: planted";
+  fixture *f = begin(state);
+  char log[100] = "";
+  const char *source = COUNT;
+  cl_int code = CL_SUCCESS;
+  f->driver->set("build_fails", "count");
+  f->driver->set("build_log", LOG);
+  cl_program program = f->cl.clCreateProgramWithSource(f->context, 1, &source, NULL, &code);
+  assert_int_equal(f->cl.clBuildProgram(program, 1, &f->id, "", NULL, NULL), CL_BUILD_PROGRAM_FAILURE);
+  assert_int_equal(f->cl.clGetProgramBuildInfo(program, f->id, CL_PROGRAM_BUILD_LOG, sizeof log, log, NULL), CL_SUCCESS);
+  assert_string_equal(log, LOG);
+  f->driver->set("build_fails", "other");
+  assert_int_equal(f->cl.clBuildProgram(program, 1, &f->id, "", NULL, NULL), CL_SUCCESS);
+  f->driver->set("kernel_fails", "count=-5");
+  assert_null(f->cl.clCreateKernel(program, "count_up", &code));
+  assert_int_equal(code, CL_OUT_OF_RESOURCES);
+  assert_int_equal(f->cl.clReleaseProgram(program), CL_SUCCESS);
+  end(f);
+}
+
+static void binaries_are_spoilt(void **state) {
+  fixture *f = begin(state);
+  cl_program program = NULL;
+  size_t bytes = 0;
+  static unsigned char whole[1 << 20], noise[1 << 20];
+  unsigned char *to_whole = whole, *to_noise = noise;
+  cl_kernel kernel = build_kernel(f, COUNT, "count_up", &program);
+  assert_int_equal(f->cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL), CL_SUCCESS);
+  assert_in_range(bytes, 1, sizeof whole);
+  assert_int_equal(f->cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof to_whole, &to_whole, NULL), CL_SUCCESS);
+  f->driver->set("binary", "corrupt");
+  assert_int_equal(f->cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof to_noise, &to_noise, NULL), CL_SUCCESS);
+  assert_memory_not_equal(whole, noise, bytes);
+  f->driver->set("binary", "empty");
+  assert_int_equal(f->cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL), CL_SUCCESS);
+  assert_int_equal(bytes, 0);
+  free_kernel(f, kernel, program);
+  end(f);
+}
+
+/* Runs count_up under `rule`, twice, and counts the words that are not what it writes; *nans: NaNs among them. */
+static int wrong_words(fixture *f, const char *rule, int *nans) {
+  float y[COUNTED] = {0};
+  int wrong = 0;
+  cl_program program = NULL;
+  cl_int code = CL_SUCCESS;
+  cl_kernel kernel = build_kernel(f, COUNT, "count_up", &program);
+  cl_mem buffer = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, sizeof y, NULL, &code);
+  assert_int_equal(f->cl.clEnqueueWriteBuffer(f->queue, buffer, CL_TRUE, 0, sizeof y, y, 0, NULL, NULL), CL_SUCCESS);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &buffer), CL_SUCCESS);
+  f->driver->set("wrong", rule);
+  *nans = 0;
+  for (int run = 0; run < 2; run++) assert_int_equal(launch(f, kernel, COUNTED, 1), CL_SUCCESS);
+  assert_int_equal(f->cl.clEnqueueReadBuffer(f->queue, buffer, CL_TRUE, 0, sizeof y, y, 0, NULL, NULL), CL_SUCCESS);
+  for (int i = 0; i < COUNTED; i++) {
+    wrong += !(y[i] == (float)(i + 1));
+    *nans += y[i] != y[i];
+  }
+  assert_int_equal(f->cl.clReleaseMemObject(buffer), CL_SUCCESS);
+  free_kernel(f, kernel, program);
+  return wrong;
+}
+
+static void kernels_are_miscompiled(void **state) {
+  fixture *f = begin(state);
+  int nans = 0;
+  assert_int_equal(wrong_words(f, NULL, &nans), 0);
+  assert_int_equal(wrong_words(f, "other", &nans), 0);
+  assert_int_equal(wrong_words(f, "count", &nans), 1);
+  assert_int_equal(wrong_words(f, "count:all", &nans), COUNTED);
+  assert_int_equal(nans, 0);
+  assert_int_equal(wrong_words(f, "count:nan", &nans), 1);
+  assert_int_equal(nans, 1);
+  assert_int_equal(wrong_words(f, "count:nothing", &nans), COUNTED);
+  end(f);
+}
+
+static void *release_later(void *driver) {
+  const struct timespec wait = {0, 100 * 1000 * 1000};
+  (void)nanosleep(&wait, NULL);
+  ((fake_driver *)driver)->release_hanging();
+  return NULL;
+}
+
+static double seconds_now(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void kernels_hang(void **state) {
+  fixture *f = begin(state);
+  cl_program program = NULL;
+  cl_int code = CL_SUCCESS;
+  pthread_t thread;
+  cl_kernel kernel = build_kernel(f, COUNT, "count_up", &program);
+  cl_mem buffer = f->cl.clCreateBuffer(f->context, CL_MEM_READ_WRITE, COUNTED * sizeof(float), NULL, &code);
+  assert_int_equal(f->cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &buffer), CL_SUCCESS);
+  f->driver->set("hang", "count");
+  const double start = seconds_now();
+  assert_int_equal(pthread_create(&thread, NULL, release_later, f->driver), 0);
+  assert_int_equal(launch(f, kernel, COUNTED, 1), CL_SUCCESS); /* waits until it ends */
+  assert_true(seconds_now() - start > 0.09);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(f->cl.clReleaseMemObject(buffer), CL_SUCCESS);
+  free_kernel(f, kernel, program);
+  end(f);
+}
+
+static void drivers_crash(void **state) {
+  fixture *f = begin(state);
+  cl_program program = NULL;
+  cl_kernel kernel = build_kernel(f, COUNT, "count_up", &program);
+  for (int building = 0; building < 2; building++) {
+    int status = 0;
+    f->driver->reset();
+    f->driver->set(building ? "crash_build" : "crash", "count");
+    const pid_t child = fork();
+    if (child == 0) {
+      const size_t one = 1;
+      (void)signal(SIGABRT, SIG_DFL);
+      if (building) (void)f->cl.clBuildProgram(program, 1, &f->id, "", NULL, NULL);
+      if (!building) (void)f->cl.clEnqueueNDRangeKernel(f->queue, kernel, 1, NULL, &one, NULL, 0, NULL, NULL);
+      _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  }
+  free_kernel(f, kernel, program);
+  end(f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(poses_as_recorded_devices),
@@ -226,6 +370,11 @@ int main(void) {
       cmocka_unit_test(sources_see_the_claimed_device),
       cmocka_unit_test(old_versions_lack_what_came_later),
       cmocka_unit_test(queues_may_lack_profiling),
+      cmocka_unit_test(builds_fail_with_a_log),
+      cmocka_unit_test(binaries_are_spoilt),
+      cmocka_unit_test(kernels_are_miscompiled),
+      cmocka_unit_test(kernels_hang),
+      cmocka_unit_test(drivers_crash),
   };
   return cmocka_run_group_tests_name("fake_driver", tests, set_up, NULL);
 }
