@@ -31,8 +31,10 @@ __kernel void affine_any(__global const STORE *restrict x, int x_offset, __globa
                          int8 dim, int8 y_stride, int8 x_stride, int8 b_stride, int8 c_stride) {
   int index = (int)get_global_id(0);
   if (index >= count) return;
-  int4 at = icn_loop_offsets(index, rank, dim, y_stride, x_stride, b_stride, c_stride);
-  y[y_offset + at.x] = x[x_offset + at.y] * b[b_offset + at.z] + c[c_offset + at.w];
+  const int8 none = (int8)(0); /* three offsets and one: LLVM would make a vector of four (see loop.clh) */
+  const int4 at = icn_loop_offsets(index, rank, dim, y_stride, x_stride, b_stride, none);
+  const int c_at = icn_loop_offsets(index, rank, dim, c_stride, none, none, none).x;
+  y[y_offset + at.x] = x[x_offset + at.y] * b[b_offset + at.z] + c[c_offset + c_at];
 }
 
 #else
