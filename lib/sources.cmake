@@ -48,6 +48,8 @@ set(ICN_LIB_SOURCES
   lib/plan_print.c
   lib/row_conv_gpu.c
   lib/row_conv_item.c
+  lib/row_item_tile.c
+  lib/row_matmul_item.c
   lib/row_conv_transpose.c
   lib/row_depthwise.c
   lib/row_pool.c
