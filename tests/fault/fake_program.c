@@ -84,6 +84,9 @@ static bool has_kernel(cl_program program, const char *part) {
 
 cl_int fake_build(cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
                   void(CL_CALLBACK *notify)(cl_program, void *), void *user) {
+  fake_lock();
+  snprintf(fake.options, sizeof fake.options, "%s", options == NULL ? "" : options);
+  fake_unlock();
   if (has_kernel(program, fake_text(FAKE_crash_build))) {
     fake_note("the compiler crashes on '%s'", fake_text(FAKE_crash_build));
     abort();

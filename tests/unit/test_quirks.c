@@ -2,9 +2,10 @@
  * that it is not about. */
 #include "quirks.h"
 
+#include "cases.h"
 #include "glob.h"
+#include "kernel.h"
 #include "kernels_embedded.h"
-#include "plan.h"
 #include "support/icn_test.h"
 
 static void patterns_cover_whole_texts(void **state) {
@@ -395,6 +396,42 @@ static void no_kernel_needs_fma(void **state) {
   }
 }
 
+/* One AMD driver cuts -D at a comma. */
+static size_t check_options(const icn_row *row, const icn_problem *problem, const icn_device_desc *device) {
+  icn_config config = {{0}};
+  icn_reason why;
+  icn_error error;
+  icn_emit *emit = calloc(1, sizeof *emit);
+  size_t launches = 0;
+  assert_non_null(emit);
+  if (icn_row_common_ok(problem, &why) && row->applies(problem, device, &why)) {
+    row->configure(problem, device, &config);
+    assert_int_equal(row->emit(problem, device, &config, emit, &error), ICN_OK);
+    for (int k = 0; k < emit->launch_count; k++, launches++) {
+      if (strpbrk(emit->launch[k].options, ",\"'\\") != NULL) fail_msg("row %s: build options '%s'", row->name, emit->launch[k].options);
+    }
+  }
+  free(emit);
+  return launches;
+}
+
+static void build_options_have_no_comma(void **state) {
+  (void)state;
+  const icn_device_desc devices[] = {icn_device_desc_example(ICN_DEVICE_CPU), icn_device_desc_example(ICN_DEVICE_GPU)};
+  size_t launches = 0;
+  for (size_t family = 0; icn_case_family(family) != NULL; family++) {
+    icn_case_list list;
+    icn_error error;
+    assert_int_equal(icn_cases_make(icn_case_family(family), NULL, &list, &error), ICN_OK);
+    for (size_t c = 0; c < list.count; c++)
+      for (size_t i = 0; i < icn_row_count(); i++)
+        for (int d = 0; d < 2 && icn_row_at(i)->op == list.cases[c].problem.op; d++)
+          launches += check_options(icn_row_at(i), &list.cases[c].problem, &devices[d]);
+    icn_cases_free(&list);
+  }
+  assert_true(launches > 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(patterns_cover_whole_texts),
@@ -406,6 +443,7 @@ int main(void) {
       cmocka_unit_test(switches_turn_rows_off_and_on),
       cmocka_unit_test(active_rows_are_printed),
       cmocka_unit_test(no_kernel_needs_fma),
+      cmocka_unit_test(build_options_have_no_comma),
   };
   return cmocka_run_group_tests_name("quirks", tests, NULL, NULL);
 }
