@@ -98,3 +98,6 @@ target_include_directories(programs SYSTEM PRIVATE ${ICN_CMOCKA_INCLUDE} ${ICN_O
 target_compile_definitions(programs PRIVATE CL_TARGET_OPENCL_VERSION=300)
 target_link_libraries(programs PRIVATE clinception_static ${ICN_CMOCKA_LIBRARY} icn_flags)
 icn_test(unit quirks)
+# vendors/host_flow: every kernel case through a driver without its hardware.
+add_executable(host_flow vendors/host_flow.c)
+target_link_libraries(host_flow PRIVATE clinception_static icn_flags)
