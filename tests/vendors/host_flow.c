@@ -1,8 +1,9 @@
-/* host_flow: every kernel case through a driver whose device does not execute kernels (a vendor's driver without its hardware).
+/* host_flow [FAMILY]: every kernel case, or those of one family, through a driver whose device does not execute kernels (a vendor's driver
+ * without its hardware).
  *
  * On the first GPU, each row that takes a case is configured, packed, built, bound, enqueued and its buffers are read back. What stands in
- * them is not judged; that each call succeeds is, and where local memory is real every row for GPUs must take some case. Prints what
- * failed, then the counts. Exit: 0 good, 1 something failed, 2 no GPU. */
+ * them is not judged; that each call succeeds is, and where local memory is real every row for GPUs must take some case (without FAMILY).
+ * Prints what failed, then the counts. Exit: 0 good, 1 something failed, 2 no GPU. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,16 +85,17 @@ static size_t unused_rows(const flow *f) {
   return unused;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   static flow f;
   icn_error error = {ICN_OK, ""};
   if (icn_row_count() > MAX_ROWS) return 1;
   const int found = open_gpu(&f, &error);
   if (found == 0) printf("no GPU: %s\n", icn_context_opencl_problem(f.context));
   bool ok = found > 0;
-  for (size_t i = 0; ok && icn_case_family(i) != NULL; i++) ok = try_family(&f, icn_case_family(i), &error);
+  if (ok && argc > 1) ok = try_family(&f, argv[1], &error);
+  for (size_t i = 0; ok && argc < 2 && icn_case_family(i) != NULL; i++) ok = try_family(&f, icn_case_family(i), &error);
   if (!ok && found != 0) printf("%s\n", error.message);
-  const size_t unused = ok ? unused_rows(&f) : 0;
+  const size_t unused = ok && argc < 2 ? unused_rows(&f) : 0;
   if (ok)
     printf("%s, driver %s: %zu runs of rows, %zu failed calls, %zu with wrong results\n", f.device->name, f.device->driver, f.total,
            f.failed, f.judged_wrong);
