@@ -21,14 +21,19 @@ static const family_row FAMILIES[] = {
      "*rembrandt*|*phoenix*|*raphael*|*mendocino*|*vangogh*|*strix*|*Radeon [678][0-9][0-9]M*|*Radeon Pro 5[3-7]00*|*Radeon Pro "
      "W[5-7][0-9]00*"},
     {ICN_FAMILY_AMD_GCN, ICN_DEVICE_GPU, "*Advanced Micro Devices*|AMD*", "", ""},
-    /* Names without HD, UHD or Iris came with Xe; numbers in brackets are the PCI ids of devices that a driver has no name for. */
+    /* Numbers in brackets are the PCI ids of devices that a driver has no name for. */
+    {ICN_FAMILY_INTEL_GEN9, ICN_DEVICE_GPU, "*Intel*", "", "*[[]0x19*|*[[]0x59*|*[[]0x3e*|*[[]0x9b*|*[[]0x31*|*[[]0x5a*|*[[]0x87*"},
+    {ICN_FAMILY_INTEL_GEN9, ICN_DEVICE_GPU, "*Intel*", "", "*[[]0x8a*|*[[]0x4e*|*[[]0x45*"}, /* generation 11 */
+    {ICN_FAMILY_INTEL_XE, ICN_DEVICE_GPU, "*Intel*", "", "*[[]0x9a*|*[[]0x46*|*[[]0xa7*|*[[]0x4c*"},
     {ICN_FAMILY_INTEL_XE, ICN_DEVICE_GPU, "*Intel*", "", "*Arc(*|*Xe*|*Data Center GPU*|*UHD Graphics 7[1-7]0*"},
-    {ICN_FAMILY_INTEL_XE, ICN_DEVICE_GPU, "*Intel*", "", "*UHD Graphics*0x9a*|*UHD Graphics*0x46*|*UHD Graphics*0xa7*|*UHD Graphics*0x4c*"},
+    /* Names without HD, UHD or Iris came with Xe. */
     {ICN_FAMILY_INTEL_XE, ICN_DEVICE_GPU, "*Intel*", "", "Intel(R) Graphics*|Mesa Intel(R) Graphics*"},
     {ICN_FAMILY_INTEL_GEN9, ICN_DEVICE_GPU, "*Intel*", "", "*Graphics*"},
+    /* Some drivers of Valhall give the name that Arm uses inside: Mali-LODX is the G610. */
     {ICN_FAMILY_MALI_VALHALL, ICN_DEVICE_GPU, "", "", "*Mali-G57*|*Mali-G68*|*Mali-G7[78]*|*Mali-G[3-9][0-9][05]*|*Immortalis*"},
-    {ICN_FAMILY_MALI_BIFROST, ICN_DEVICE_GPU, "", "", "*Mali-G*"},
-    {ICN_FAMILY_MALI_MIDGARD, ICN_DEVICE_GPU, "", "", "*Mali-T*"},
+    {ICN_FAMILY_MALI_BIFROST, ICN_DEVICE_GPU, "", "", "*Mali-G[0-9]*"},
+    {ICN_FAMILY_MALI_MIDGARD, ICN_DEVICE_GPU, "", "", "*Mali-T[0-9]*"},
+    {ICN_FAMILY_MALI_VALHALL, ICN_DEVICE_GPU, "", "", "*Mali-*"},
     {ICN_FAMILY_ADRENO, ICN_DEVICE_GPU, "", "", "*Adreno*|FD[3-9][0-9][0-9]*"},
     {ICN_FAMILY_ADRENO, ICN_DEVICE_GPU, "*Qualcomm*", "", ""},
     {ICN_FAMILY_POWERVR, ICN_DEVICE_GPU, "*Imagination*", "", ""},

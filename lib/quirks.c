@@ -184,6 +184,7 @@ const char *icn_quirk_workaround_text(const icn_quirk *quirk, char text[ICN_QUIR
       [ICN_AVOID_MOST_ITEMS] = "work-groups have at most %u items",
       [ICN_AVOID_NO_ITEMS] = "work-groups have at most %u items",
       [ICN_AVOID_LOCAL] = "no rows that use local memory",
+      [ICN_AVOID_LOCAL_TILES] = "matrix products in registers alone",
       [ICN_AVOID_LOCAL_TYPE] = "local memory counts as real",
       [ICN_AVOID_SUB_GROUPS] = "sub-groups count as absent",
       [ICN_AVOID_LAUNCHES] = "a launch is reckoned as %u ns",

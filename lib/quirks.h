@@ -12,6 +12,7 @@ typedef enum icn_workaround {
   ICN_AVOID_MOST_ITEMS,      /* number: work-groups of no more items than this */
   ICN_AVOID_NO_ITEMS,        /* number: the largest work-group where the driver reports 0 (of the device, or of a kernel) */
   ICN_AVOID_LOCAL,           /* no rows that go through local memory */
+  ICN_AVOID_LOCAL_TILES,     /* no matrix products and convolutions that go through local memory, where a row in registers serves */
   ICN_AVOID_LOCAL_TYPE,      /* local memory is real, whatever is reported */
   ICN_AVOID_SUB_GROUPS,      /* no rows with sub-groups */
   ICN_AVOID_LAUNCHES,        /* number: nanoseconds that one launch costs */

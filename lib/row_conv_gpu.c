@@ -12,7 +12,7 @@ static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
 bool icn_conv_gpu_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
   const icn_gpu_matrix x = conv_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
 }
 
 void icn_conv_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {

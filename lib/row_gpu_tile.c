@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cost.h"
+#include "quirks.h"
 #include "row_support.h"
 
 enum { PAD = 4 }; /* elements behind a row of a tile, against bank conflicts */
@@ -10,6 +11,11 @@ enum { PAD = 4 }; /* elements behind a row of a tile, against bank conflicts */
 bool icn_gpu_tile_ok(const icn_device_desc *device, int size, icn_reason *why_not) {
   const uint64_t side = (uint64_t)size / 4, local = (uint64_t)ICN_GPU_DEPTH * 2 * (uint64_t)(size + PAD) * sizeof(float);
   return icn_group_ok(device, side, side, local, why_not);
+}
+
+bool icn_gpu_tile_pays(const icn_device_desc *device, icn_reason *why_not) {
+  const icn_quirk *quirk = device->kind == ICN_DEVICE_GPU ? icn_quirk_of(device, ICN_AVOID_LOCAL_TILES) : NULL;
+  return quirk == NULL || icn_decline(why_not, "quirk %s", quirk->name);
 }
 
 bool icn_gpu_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not) {

@@ -15,6 +15,8 @@ typedef struct icn_gpu_matrix {
 
 /* The device has work-groups and local memory for tiles of `size` x `size`. */
 bool icn_gpu_tile_ok(const icn_device_desc *device, int size, icn_reason *why_not);
+/* False (declines) where the device is better served by the rows in registers alone (row_item_tile.h), which take the same problems. */
+bool icn_gpu_tile_pays(const icn_device_desc *device, icn_reason *why_not);
 /* Rows, and weights packed in panels, fit 31 bits. */
 bool icn_gpu_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not);
 /* Large tiles where they fill the device, else small ones. */

@@ -236,7 +236,7 @@ static void mali_has_none_of_its_own(void **state) {
 static void adreno_does_without_local_tiles(void **state) {
   fixture *f = begin(state, &ADRENO);
   f->driver->set("local_is_real", "1");
-  assert_local_rows(f, "adreno_7xx_local_tiles", false);
+  assert_local_rows(f, "adreno_local_tiles", false);
 }
 
 /* options of the programs of a plan */
