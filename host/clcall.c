@@ -77,7 +77,7 @@ const char *icn_cl_error_name(cl_int code) {
   return "unknown OpenCL error";
 }
 
-static icn_status status_of(cl_int code) {
+icn_status icn_cl_status(cl_int code) {
   switch (code) {
     case CL_OUT_OF_HOST_MEMORY:
       return ICN_NO_MEMORY;
@@ -93,6 +93,6 @@ icn_status icn_cl_fail(icn_error *error, cl_int code, const char *call, const ch
   const char *name = strstr(call, "->cl"); /* "cl->clFinish(queue)" */
   if (name != NULL) call = name + 2;
   const char *before = subject == NULL ? "" : subject, *between = subject == NULL ? "" : ": ";
-  return icn_error_set(error, status_of(code), "%s%sthe OpenCL call %s failed with %s (%d)", before, between, call, icn_cl_error_name(code),
-                       code);
+  return icn_error_set(error, icn_cl_status(code), "%s%sthe OpenCL call %s failed with %s (%d)", before, between, call,
+                       icn_cl_error_name(code), code);
 }

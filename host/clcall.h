@@ -6,7 +6,9 @@
 
 /* "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for a number that is none. */
 const char *icn_cl_error_name(cl_int code);
-/* ICN_DEVICE, or ICN_DEVICE_MEMORY / ICN_NO_MEMORY where the code says so. `call` is the call's text, `subject` (may be NULL) what it was
+/* ICN_DEVICE, or ICN_DEVICE_MEMORY / ICN_NO_MEMORY where the code says so. */
+icn_status icn_cl_status(cl_int code);
+/* That status. `call` is the call's text, `subject` (may be NULL) what it was
  * made for: "layer 'conv2d_1': the OpenCL call clFinish(queue) failed with CL_OUT_OF_RESOURCES (-5)". */
 icn_status icn_cl_fail(icn_error *error, cl_int code, const char *call, const char *subject);
 

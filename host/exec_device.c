@@ -174,17 +174,20 @@ static void release_launches_and_buffers(icn_executor *executor) {
   executor->memory = (icn_memory_info){0};
 }
 
-/* Plans, uploads and binds. *refused: the row whose compiled kernel is above the device's limits, where that is why it fails. */
+/* Plans, uploads and binds. *refused: the row that the device refuses, where that is why it fails: its kernel does not compile, or needs
+ * more, once compiled, than the row reckoned with. */
 static icn_status plan_and_bind(icn_executor *executor, const icn_device_desc *desc, const icn_plan_request *request, const char **refused,
                                 icn_error *error) {
   icn_status status = ICN_OK;
+  const bool own_kernels = executor->context->kernel_dir != NULL; /* somebody works on them and wants to see what is wrong */
   *refused = NULL;
   ICN_TRY(icn_plan_make(&executor->graph, desc, request, &executor->plan, error));
   ICN_TRY(allocate_tables(executor, error));
   ICN_TRY(create_buffers(executor, error));
   for (size_t i = 0; i < executor->plan.step_count; i++) {
     status = bind_step(executor, i, error);
-    if (status == ICN_UNSUPPORTED) *refused = executor->plan.layers[executor->plan.steps[i].layer].choice.row->name;
+    if (status == ICN_UNSUPPORTED || (status == ICN_BUILD && !own_kernels))
+      *refused = executor->plan.layers[executor->plan.steps[i].layer].choice.row->name;
     if (status != ICN_OK) goto done;
   }
 done:
@@ -202,18 +205,27 @@ static bool add_refused(icn_device_desc *desc, const char *row) {
 icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error) {
   icn_status status = ICN_OK;
   icn_device_desc desc = *icn_runtime_desc(executor->runtime);
+  const char *dropped = NULL; /* the last row that was refused, and why */
+  icn_error refusal;
   const icn_plan_request request = {
       .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .keep_values = executor->keep_values, .why = false};
+  icn_error_clear(&refusal);
   ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
   for (;;) {
-    /* What a compiled kernel needs may be above what its row reckoned with: then it is planned anew without that row. */
     icn_error problem;
     const char *refused = NULL;
     icn_error_clear(&problem);
     status = plan_and_bind(executor, &desc, &request, &refused, &problem);
+    if (dropped != NULL && status == ICN_UNSUPPORTED && refused == NULL) { /* no plan without it */
+      ICN_FAIL(refusal.status, "%s; no other kernel row takes its place", refusal.message);
+    }
+    if (dropped != NULL) {
+      icn_log(&executor->context->logger, ICN_LOG_WARNING, "kernel row '%s' is not used on this device: %s", dropped, refusal.message);
+    }
     if (status == ICN_OK) break;
     if (refused == NULL || !add_refused(&desc, refused)) ICN_FAIL(status, "%s", problem.message);
-    icn_log(&executor->context->logger, ICN_LOG_WARNING, "kernel row '%s' is not used on this device: %s", refused, problem.message);
+    dropped = refused;
+    refusal = problem;
     release_launches_and_buffers(executor);
     icn_plan_fini(&executor->plan);
   }

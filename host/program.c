@@ -68,16 +68,50 @@ static char *read_build_log(const icn_share *share, cl_program program) {
   return log;
 }
 
-static icn_status fail_build(const icn_share *share, const icn_program *entry, cl_program program, cl_int code, icn_error *error) {
+/* ICN_BUILD where the code says that this kernel is too much for the compiler; another one may not be. */
+static icn_status build_status(cl_int code) {
+  switch (code) {
+    case CL_BUILD_PROGRAM_FAILURE:
+    case CL_COMPILE_PROGRAM_FAILURE:
+    case CL_LINK_PROGRAM_FAILURE:
+    case CL_INVALID_BUILD_OPTIONS:
+    case CL_INVALID_COMPILER_OPTIONS:
+    case CL_INVALID_PROGRAM_EXECUTABLE:
+    case CL_INVALID_KERNEL_NAME:
+    case CL_INVALID_KERNEL_DEFINITION:
+    case CL_OUT_OF_RESOURCES: /* of registers or local memory */
+      return ICN_BUILD;
+    default:
+      return icn_cl_status(code);
+  }
+}
+
+/* The line of the build log that matters (`line`), and all of it to the logger. */
+static void report_build_log(const icn_share *share, const icn_program *entry, cl_program program, char *line, size_t bytes) {
   const icn_logger *logger = &share->context->logger;
-  char line[320];
   char *log = read_build_log(share, program);
-  first_error_line(log == NULL ? "" : log, line, sizeof line);
-  icn_log(logger, ICN_LOG_WARNING, "build log of '%s' with options '%s' on '%s':", entry->file, entry->options, share->desc.name);
-  log_lines(logger, ICN_LOG_WARNING, log == NULL ? "(empty)" : log);
+  first_error_line(log == NULL ? "" : log, line, bytes);
+  icn_log(logger, ICN_LOG_INFO, "build log of '%s' with options '%s' on '%s':", entry->file, entry->options, share->desc.name);
+  log_lines(logger, ICN_LOG_INFO, log == NULL ? "(empty)" : log);
   icn_release(&share->context->allocator, log);
-  return icn_error_set(error, ICN_BUILD, "kernel file '%s' with options '%s' did not build on '%.40s' (%s): %s", entry->file,
+}
+
+static icn_status fail_build(const icn_share *share, const icn_program *entry, cl_program program, cl_int code, icn_error *error) {
+  char line[320];
+  report_build_log(share, entry, program, line, sizeof line);
+  return icn_error_set(error, build_status(code), "kernel file '%s' with options '%s' did not build on '%.40s' (%s): %s", entry->file,
                        entry->options, share->desc.name, icn_cl_error_name(code), line);
+}
+
+/* A program that was built, and yet clCreateKernel fails: some drivers compile only there. */
+static icn_status fail_kernel(const icn_share *share, const icn_program *entry, const char *kernel, const char *subject, cl_int code,
+                              icn_error *error) {
+  char line[320];
+  report_build_log(share, entry, entry->program, line, sizeof line);
+  const bool says_why = strstr(line, "error") != NULL;
+  return icn_error_set(error, build_status(code), "%s: '%.40s' gives no kernel '%s' of kernel file '%s' with options '%s' (%s)%s%s",
+                       subject, share->desc.name, kernel, entry->file, entry->options, icn_cl_error_name(code), says_why ? ": " : "",
+                       says_why ? line : "");
 }
 
 /* ------------------------------------------------------------------- build */
@@ -230,8 +264,7 @@ icn_status icn_program_kernel(icn_share *share, const char *file, const char *op
   icn_mutex_lock(share->mutex);
   ICN_TRY(find_or_build(share, file, options, &entry, error));
   ICN_TRY(create_kernel(share, entry, kernel, result, &code, error));
-  ICN_REQUIRE(code != CL_INVALID_KERNEL_NAME, ICN_BUILD, "%s: kernel file '%s' has no kernel '%s'", subject, file, kernel);
-  ICN_CL_CODE(code, "clCreateKernel(program, name)", subject);
+  if (code != CL_SUCCESS) ICN_TRY(fail_kernel(share, entry, kernel, subject, code, error));
   if (entry->unsaved) save(share, entry);
 done:
   icn_mutex_unlock(share->mutex);

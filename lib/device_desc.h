@@ -21,8 +21,8 @@ typedef struct icn_device_desc {
   uint32_t opencl_major, opencl_minor;
   bool fast_fma; /* the driver claims fused multiply-add; kernels ask FP_FAST_FMAF, which the compiler defines where it is fast */
   bool has_fp16, has_fp64, has_subgroups;
-  /* Rows (comma-separated) whose compiled kernel turned out to be above this device's limits; selection declines them. Known only once a
-   * program is built, so it is no part of the text. */
+  /* Rows (comma-separated) whose kernel does not compile here or, compiled, is above this device's limits; selection declines them. Known
+   * only once a program is built, so it is no part of the text. */
   char refused_rows[512];
   /* What lib/quirks.c made of it: whether it was there, and the active rows of lib/quirks.def, a bit each. No part of the text either: a
    * recorded device is what the driver reported, and the table of today is applied to it. */

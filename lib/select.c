@@ -15,7 +15,7 @@ static candidate examine(const icn_row *row, const icn_problem *problem, const i
   candidate found;
   memset(&found, 0, sizeof found);
   if (icn_list_has(device->refused_rows, row->name)) {
-    (void)icn_decline(&found.reason, "its compiled kernel is above the device's limits");
+    (void)icn_decline(&found.reason, "the device refuses its kernel");
     return found;
   }
   found.applies = icn_row_common_ok(problem, &found.reason) && row->applies(problem, device, &found.reason);

@@ -54,7 +54,7 @@ static int find_devices(session *s, const char *wanted) {
 static void show_log(void *user, icn_log_level level, const char *line) {
   size_t done, total;
   (void)user;
-  (void)level;
+  if (level == ICN_LOG_WARNING) fprintf(stderr, "clinception: warning: %s\n", line);
   if (sscanf(line, "reference: %zu of %zu", &done, &total) == 2) progress_show("the reference computes in plain C", done, total);
 }
 
@@ -73,10 +73,10 @@ int session_open(session *s, const char *who, const session_options *options) {
   int code = check_precision(who, options->precision);
   if (code == TOOL_OK) code = read_shapes(s, who, &options->shapes);
   if (code != TOOL_OK) return code;
-  icn_logger logger = {NULL, ICN_LOG_INFO, show_log};
+  const icn_logger logger = {NULL, terminal_shows_progress() ? ICN_LOG_INFO : ICN_LOG_WARNING, show_log};
   icn_context_options context_options;
   icn_context_options_init(&context_options);
-  if (terminal_shows_progress()) context_options.logger = &logger;
+  context_options.logger = &logger;
   if (icn_context_create(&context_options, &s->context, &error) != ICN_OK) return tool_error(&error);
   return find_devices(s, options->device);
 }
