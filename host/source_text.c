@@ -5,6 +5,7 @@
 
 #include "kernels_embedded.h"
 #include "os.h"
+#include "winograd.h"
 
 enum { MAX_DEPTH = 8, MAX_INCLUDED = 32, MAX_NAME = 128 };
 
@@ -74,6 +75,11 @@ static icn_status expand(expansion *state, const char *file, int depth, icn_erro
   size_t bytes = 0;
   ICN_REQUIRE(depth < MAX_DEPTH, ICN_BUILD, "kernel source '%s': includes are nested deeper than %d", file, MAX_DEPTH);
   if (!note_included(state, file)) goto done;
+  if (strcmp(file, ICN_WINOGRAD_SOURCE) == 0) { /* made, not read */
+    icn_text_append(state->text, "#line 1 \"%s\"\n", file);
+    icn_winograd_source(state->text);
+    goto done;
+  }
   ICN_TRY(open_source(state->kernel_dir, file, &mapping, &data, &bytes, error));
   icn_text_append(state->text, "#line 1 \"%s\"\n", file);
   int number = 0;

@@ -13,6 +13,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_transpose.cl
   kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl
+  kernels/winograd.cl
   kernels/gemm_epilogue.cl
   kernels/matmul_direct.cl
   kernels/matmul_gpu.cl

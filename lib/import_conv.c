@@ -83,7 +83,7 @@ static int64_t conv_extent(icn_importer *im, icn_params *p, int k, int64_t in) {
   }
   if (strcmp(auto_pad, "VALID") == 0) p->pad_begin[k] = p->pad_end[k] = 0;
   if (strcmp(auto_pad, "VALID") != 0 && strcmp(auto_pad, "NOTSET") != 0 && auto_pad[0] != '\0') {
-    icn_im_fail(im, ICN_FORMAT, "auto_pad is '%.60s'", auto_pad);
+    icn_im_fail(im, ICN_FORMAT, "auto_pad is '%.60s', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER", auto_pad);
     return 0;
   }
   int64_t padded = in + p->pad_begin[k] + p->pad_end[k];

@@ -52,6 +52,10 @@ set(ICN_LIB_SOURCES
   lib/row_matmul_item.c
   lib/row_conv_transpose.c
   lib/row_depthwise.c
+  lib/row_winograd.c
+  lib/winograd.c
+  lib/winograd_bound.c
+  lib/winograd_source.c
   lib/row_pool.c
   lib/row_reduce.c
   lib/row_softmax.c

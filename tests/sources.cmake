@@ -102,3 +102,4 @@ icn_test(unit quirks)
 # vendors/host_flow: every kernel case through a driver without its hardware.
 add_executable(host_flow vendors/host_flow.c)
 target_link_libraries(host_flow PRIVATE clinception_static icn_flags)
+icn_test(unit winograd)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "network_layers.h"
 #include "os.h"
@@ -68,7 +69,7 @@ static float *random_floats(int64_t count, uint32_t seed) {
 /* One row on one problem with everything it needs on the device. */
 typedef struct trial {
   icn_emit emit;
-  icn_buffer *in[3], *out, *zeros, *library, *packed[MAX_COPIES];
+  icn_buffer *in[3], *out, *zeros, *library, *scratch[ICN_MAX_SCRATCH], *packed[MAX_COPIES];
   icn_bound *bound[MAX_COPIES][ICN_MAX_LAUNCHES];
   int copies;
 } trial;
@@ -80,8 +81,19 @@ static void trial_bind(trial *t, icn_runtime *runtime, const icn_row *row, int c
   operands[ICN_OPERAND_PACKED] = t->packed[copy];
   operands[ICN_OPERAND_ZEROS] = t->zeros;
   operands[ICN_OPERAND_LIBRARY] = t->library;
+  for (int i = 0; i < ICN_MAX_SCRATCH; i++) operands[ICN_OPERAND_SCRATCH + i] = t->scratch[i];
   for (int i = 0; i < t->emit.launch_count; i++)
     check(icn_bound_create(runtime, &t->emit.launch[i], operands, offsets, row->name, &t->bound[copy][i], error), error);
+}
+
+/* BENCH_CONFIG=4,9,3,16,...: parameters to try instead of the chosen ones; an empty one stays. */
+static void override(icn_config *config) {
+  const char *text = getenv("BENCH_CONFIG");
+  for (int i = 0; text != NULL && *text != '\0' && i < 8; i++) {
+    if (*text != ',') config->value[i] = atoi(text);
+    text += strcspn(text, ",");
+    text += *text == ',';
+  }
 }
 
 static void trial_make(trial *t, icn_runtime *runtime, const icn_row *row, const icn_problem *p, float *const data[3], uint64_t out_bytes) {
@@ -93,6 +105,7 @@ static void trial_make(trial *t, icn_runtime *runtime, const icn_row *row, const
   memset(t, 0, sizeof *t);
   memset(constant, 0, sizeof constant);
   row->configure(p, device, &config);
+  override(&config);
   check(row->emit(p, device, &config, &t->emit, &error), &error);
   for (int i = 0; i < 3; i++) {
     constant[i].shape = p->in[i].shape;
@@ -104,6 +117,8 @@ static void trial_make(trial *t, icn_runtime *runtime, const icn_row *row, const
   check(icn_buffer_create(runtime, (t->emit.zeros_elems + 1) * 4, zeros, &t->zeros, &error), &error);
   free(zeros);
   check(icn_buffer_create(runtime, t->emit.library_bytes + 4, NULL, &t->library, &error), &error);
+  for (int i = 0; i < ICN_MAX_SCRATCH; i++)
+    check(icn_buffer_create(runtime, t->emit.scratch_bytes[i] + 4, NULL, &t->scratch[i], &error), &error);
   const uint64_t bytes = row->pack_bytes != NULL ? row->pack_bytes(p, &config) : 0;
   t->copies = bytes == 0 ? 1 : (int)(40e6 / (double)bytes) + 1;
   if (t->copies > MAX_COPIES) t->copies = MAX_COPIES;
@@ -125,6 +140,7 @@ static void trial_free(trial *t) {
   icn_buffer_destroy(t->out);
   icn_buffer_destroy(t->zeros);
   icn_buffer_destroy(t->library);
+  for (int i = 0; i < ICN_MAX_SCRATCH; i++) icn_buffer_destroy(t->scratch[i]);
 }
 
 static void trial_run(trial *t, icn_runtime *runtime, int times) {
@@ -134,13 +150,19 @@ static void trial_run(trial *t, icn_runtime *runtime, int times) {
   check(icn_runtime_finish(runtime, &error), &error);
 }
 
+/* BENCH_CPU: processor time over compute units, for comparing rows while the machine has other work too. */
+static double seconds_now(icn_runtime *runtime) {
+  if (getenv("BENCH_CPU") == NULL) return icn_os_seconds();
+  return (double)clock() / CLOCKS_PER_SEC / icn_runtime_desc(runtime)->compute_units;
+}
+
 static double trial_time(trial *t, icn_runtime *runtime, double flop, double peak, int repeat) {
   const int times = t->copies + (int)(0.01 * peak / flop);
   double best = 1e9;
   for (int r = 0; r < repeat; r++) {
-    const double start = icn_os_seconds();
+    const double start = seconds_now(runtime);
     trial_run(t, runtime, times);
-    best = fmin(best, (icn_os_seconds() - start) / times);
+    best = fmin(best, (seconds_now(runtime) - start) / times);
   }
   return best;
 }
@@ -171,9 +193,9 @@ static void bench_row(bench *b, const icn_network_layer *l, const icn_problem *p
   trial_run(&t, b->runtime, 1);
   const double wrong = difference(b->runtime, t.out, direct->out, out_bytes);
   const double seconds = trial_time(&t, b->runtime, flop, b->peak, b->repeat);
-  printf("%3dx%-3d %4d->%-4d %dx%d/%d x%-2d %-12s %-28s %8.3f ms %7.1f GFLOP/s %5.1f %%%s\n", l->h, l->w, l->ic, l->oc, l->kh, l->kw,
-         l->stride, l->count, row->name, t.emit.launch[0].options, seconds * 1e3, flop / seconds * 1e-9, 100 * flop / seconds / b->peak,
-         wrong < 1e-4 ? "" : "  WRONG");
+  printf("%3dx%-3d %4d->%-4d %dx%d/%d x%-2d %-14s %-46s %8.3f ms %7.1f GFLOP/s %5.1f %% error %.1e%s\n", l->h, l->w, l->ic, l->oc, l->kh,
+         l->kw, l->stride, l->count, row->name, t.emit.launch[0].options, seconds * 1e3, flop / seconds * 1e-9,
+         100 * flop / seconds / b->peak, wrong, wrong < 1e-4 ? "" : "  WRONG");
   fflush(stdout);
   if (counts) {
     b->seconds[class_of(l)] += l->count * seconds;

@@ -4,6 +4,7 @@
 #include "icn_test.h"
 #include "kernel_check.h"
 #include "os.h"
+#include "winograd_bound.h"
 
 enum { MAX_DEVICES = 16, SHOWN_FAILURES = 5, ONCE_FLOP = 30000 };
 
@@ -192,11 +193,11 @@ static void rows_agree_with_the_reference(void **state) {
 }
 
 /* What a kernel that is wrong in one bit looks like to the comparison: the lowest bit where results are exact, else one that no tolerance
- * covers. */
-static void flip_bit(icn_case_data *data) {
+ * covers. Once more, and it is right again. */
+static void flip_bit(icn_case_data *data, const icn_row *row) {
   uint32_t bits;
   memcpy(&bits, data->want, sizeof bits);
-  bits ^= data->mode == ICN_CASE_EXACT ? 1U : 1U << 30;
+  bits ^= data->mode == ICN_CASE_EXACT && !icn_row_is_winograd(row) ? 1U : 1U << 30;
   memcpy(data->want, &bits, sizeof bits);
 }
 
@@ -209,14 +210,15 @@ static bool flipped_bit_is_noticed(driver *d, const icn_case *c) {
   const icn_case_mode mode = icn_case_has_mode(c, ICN_CASE_EXACT) ? ICN_CASE_EXACT : ICN_CASE_RANDOM;
   if (!icn_case_problem(c, ICN_CASE_DENSE, &problem) || icn_shape_elems(&problem.out.shape) == 0) return false;
   if (icn_case_data_make(&data, c, mode, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
-  flip_bit(&data);
   for (int i = 0; i < d->device_count; i++) {
     for (size_t k = 0; k < icn_row_count(); k++) {
       const icn_row *row = icn_row_at(k);
       icn_check_result result;
       if (!row_wanted(row, problem.op)) continue;
+      flip_bit(&data, row);
       const icn_check_outcome outcome =
           icn_kernel_check(d->devices[i].runtime, &d->devices[i].described, row, &problem, &data, false, &result);
+      flip_bit(&data, row);
       if (outcome == ICN_CHECK_DECLINED) continue;
       if (outcome == ICN_CHECK_RIGHT) fail_msg("%s, row %s: a flipped bit was not noticed", d->devices[i].name, row->name);
       if (outcome != ICN_CHECK_WRONG || strstr(result.text, "element 0 (of ") == NULL)

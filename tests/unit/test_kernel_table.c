@@ -3,6 +3,7 @@
 #include "kernel.h"
 #include "kernels_embedded.h"
 #include "support/icn_test.h"
+#include "winograd.h"
 
 typedef struct row_line {
   const char *name;
@@ -52,7 +53,7 @@ static void files_are_embedded(void **state) {
   }
 }
 
-/* Every line `#include "NAME"` of an embedded file names an embedded file. */
+/* Every line `#include "NAME"` of an embedded file names an embedded file, or the one that is made. */
 static void includes_are_embedded(void **state) {
   (void)state;
   for (size_t i = 0; i < icn_kernel_source_count; i++) {
@@ -60,7 +61,7 @@ static void includes_are_embedded(void **state) {
     while ((text = strstr(text, "\n#include \"")) != NULL) {
       text += strlen("\n#include \"");
       size_t length = strcspn(text, "\"");
-      bool found = false;
+      bool found = strncmp(text, ICN_WINOGRAD_SOURCE "\"", length + 1) == 0;
       for (size_t k = 0; k < icn_kernel_source_count; k++) {
         const char *name = icn_kernel_sources[k].name;
         found = found || (strlen(name) == length && strncmp(name, text, length) == 0);

@@ -1,0 +1,208 @@
+/* Winograd convolution of stride 1 for CPU devices, F(WM, WR) along one axis (WDIM 1) or along both (WDIM 2): one work-item takes blocks
+ * of tiles through transform, multiplication and inverse transform, with scratch that stays in its core's cache.
+ *
+ *   V[p][tile][ic] = B^T d B                              d: the tile's window of x, zero outside the image
+ *   M[p][tile][oc] = sum over ic of V[p][tile][ic] * U[p][ic][oc]         U = G g G^T, packed [panel][p][ic][NR]
+ *   y = act(A^T M A + bias[oc] + residual)                (Lavin & Gray, arXiv 1509.09308)
+ *
+ * x, y and residual are NHWC with a pixel stride of their own. The biases [panel][NR] stand behind the packed weights; both are padded with
+ * zeros to whole panels of NR = NV * VW channels. The work is blocks of tiles times splits (ranges of panels); each work-item takes an
+ * equal range of it, blocks outermost, so that a block's V serves all its panels. Register tiles are MR tiles x NR channels; where MR does
+ * not divide a block, its last rows are computed twice.
+ * scratch, for each work-item: V[POINTS][block][padded ic], M[POINTS][block][NR], a window [POINTS][VW].
+ * global: work-items, one for each core; local: 1. Checked by icn_winograd_applies() in lib/row_winograd.c. */
+#include "tile.clh"
+
+#ifndef WM
+#define WM 4
+#endif
+#ifndef WR
+#define WR 3
+#endif
+#ifndef WDIM
+#define WDIM 2
+#endif
+#include "winograd_transform.clh"
+
+#define LINES  (WDIM == 2 ? WN : 1) /* of a window */
+#define POINTS (LINES * WN)
+
+/* Along which axis a line of a window runs: both dimensions tile x, one dimension what the problem says (down: 1 for y). */
+#define STEP_Y(down) (WDIM == 2 ? 0 : (down))
+#define STEP_X(down) (WDIM == 2 ? 1 : 1 - (down))
+
+/* B^T d B of VW channels of a window whose lines and pixels are that many elements apart, into v, v_step elements from point to point. */
+static void transform_window(__global const STORE *d, int line_step, int pixel_step, __global STORE *v, int v_step) {
+  VEC line[WN], sums[WN];
+#if WDIM == 2
+  VEC half_done[POINTS];
+  for (int a = 0; a < WN; a++, d += line_step) {
+#pragma unroll
+    for (int b = 0; b < WN; b++) line[b] = VLOAD(0, d + b * pixel_step);
+    icn_winograd_input(line, sums);
+#pragma unroll
+    for (int b = 0; b < WN; b++) half_done[a * WN + b] = sums[b];
+  }
+  for (int b = 0; b < WN; b++) {
+#pragma unroll
+    for (int a = 0; a < WN; a++) line[a] = half_done[a * WN + b];
+    icn_winograd_input(line, sums);
+#pragma unroll
+    for (int a = 0; a < WN; a++) VSTORE(sums[a], 0, v + (a * WN + b) * v_step);
+  }
+#else
+#pragma unroll
+  for (int b = 0; b < WN; b++) line[b] = VLOAD(0, d + b * pixel_step);
+  icn_winograd_input(line, sums);
+#pragma unroll
+  for (int b = 0; b < WN; b++) VSTORE(sums[b], 0, v + b * v_step);
+#endif
+}
+
+/* A window that reaches over the image's edge, or whose last channels are no whole vector, with zeros where nothing is. */
+static void copy_window(__global const STORE *x, int h, int w, int x_stride, int top, int left, int down, int lanes,
+                        __global STORE *window) {
+  for (int a = 0; a < LINES; a++)
+    for (int b = 0; b < WN; b++, window += VW) {
+      const int iy = top + a + b * STEP_Y(down), ix = left + b * STEP_X(down);
+      const bool inside = (uint)iy < (uint)h && (uint)ix < (uint)w;
+      VEC v = 0;
+      if (inside) v = icn_load_some(x + ((size_t)iy * w + ix) * x_stride, lanes);
+      VSTORE(v, 0, window);
+    }
+}
+
+/* One tile's V, all channels. x points at its image. */
+static void transform_tile(__global const STORE *x, int h, int w, int x_stride, int channels, int top, int left, int down,
+                           __global STORE *v, int v_step, __global STORE *window) {
+  const int last_y = top + LINES - 1 + STEP_Y(down) * (WN - 1), last_x = left + STEP_X(down) * (WN - 1);
+  const bool inside = top >= 0 && left >= 0 && last_y < h && last_x < w;
+  const int line_step = w * x_stride, pixel_step = WDIM == 2 || down == 0 ? x_stride : line_step;
+  for (int c = 0; c < channels; c += VW) {
+    if (inside && channels - c >= VW) {
+      transform_window(x + ((size_t)top * w + left) * x_stride + c, line_step, pixel_step, v + c, v_step);
+    } else {
+      copy_window(x + c, h, w, x_stride, top, left, down, channels - c, window);
+      transform_window(window, WN * VW, VW, v + c, v_step);
+    }
+  }
+}
+
+/* m[row][NR] = v[row][channels] * u[channels][NR] for `rows` rows, MR or more. */
+static void multiply(__global const STORE *v, int v_stride, int channels, __global const STORE *u, int rows, __global STORE *m) {
+  for (int done = 0; done < rows; done += MR) {
+    const int row = min(done, rows - MR);
+    __global const STORE *a = v + row * v_stride, *weight = u;
+    VEC acc[MR][NV];
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+#pragma unroll
+      for (int j = 0; j < NV; j++) acc[i][j] = 0;
+    for (int ic = 0; ic < channels; ic++, weight += NR) {
+      VEC b[NV];
+#pragma unroll
+      for (int j = 0; j < NV; j++) b[j] = VLOAD(j, weight);
+#pragma unroll
+      for (int i = 0; i < MR; i++) {
+        const VEC value = a[i * v_stride + ic];
+#pragma unroll
+        for (int j = 0; j < NV; j++) acc[i][j] += value * b[j];
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+#pragma unroll
+      for (int j = 0; j < NV; j++) VSTORE(acc[i][j], j, m + (row + i) * NR);
+  }
+}
+
+/* Pixels of one line of a tile, from (oy, ox) on: bias, residual, activation, and what lies inside the image is stored. */
+static void store_line(const VEC *line, VEC bias, __global const STORE *residual, int residual_stride, __global STORE *y, int y_stride,
+                       int oh, int ow, int oy, int ox, int down, int lanes, int function, float alpha, float beta) {
+  for (int b = 0; b < WM; b++) {
+    const int py = oy + b * STEP_Y(down), px = ox + b * STEP_X(down);
+    if (py >= oh || px >= ow) return;
+    VEC v = line[b] + bias;
+    if (residual_stride != 0) v += icn_load_some(residual + ((size_t)py * ow + px) * residual_stride, lanes);
+    icn_store_some(icn_activate_vec(v, function, alpha, beta), y + ((size_t)py * ow + px) * y_stride, lanes);
+  }
+}
+
+/* y = A^T M A of VW channels of a tile at (oy, ox); m_step elements from point to point. y and residual point at the image. */
+static void inverse_tile(__global const STORE *m, int m_step, VEC bias, __global const STORE *residual, int residual_stride,
+                         __global STORE *y, int y_stride, int oh, int ow, int oy, int ox, int down, int lanes, int function, float alpha,
+                         float beta) {
+  VEC line[WN], sums[WM];
+#if WDIM == 2
+  VEC half_done[WM * WN];
+  for (int b = 0; b < WN; b++) {
+#pragma unroll
+    for (int a = 0; a < WN; a++) line[a] = VLOAD(0, m + (a * WN + b) * m_step);
+    icn_winograd_output(line, sums);
+#pragma unroll
+    for (int a = 0; a < WM; a++) half_done[a * WN + b] = sums[a];
+  }
+  for (int a = 0; a < WM && oy + a < oh; a++) {
+#pragma unroll
+    for (int b = 0; b < WN; b++) line[b] = half_done[a * WN + b];
+    icn_winograd_output(line, sums);
+    store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy + a, ox, down, lanes, function, alpha, beta);
+  }
+#else
+#pragma unroll
+  for (int b = 0; b < WN; b++) line[b] = VLOAD(0, m + b * m_step);
+  icn_winograd_output(line, sums);
+  store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy, ox, down, lanes, function, alpha, beta);
+#endif
+}
+
+/* in: h, w, pixel stride, channels, leading padding of y and x, 1 when lines run down (WDIM 1); out: oh, ow, pixel stride, channels;
+ * grid: tiles of an image down and across, tiles in all, block, splits, panels, scratch elements of a work-item. residual_stride: pixels
+ * of the residual, 0 when there is none. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
+    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    int residual_offset, __global STORE *y, int y_offset, __global STORE *scratch, int scratch_offset, int8 in, int8 out, int8 grid,
+    int residual_stride, int function, float alpha, float beta) {
+  const int worker = (int)get_global_id(0), workers = (int)get_global_size(0);
+  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, down = in.s6;
+  const int oh = out.s0, ow = out.s1, y_stride = out.s2, out_channels = out.s3;
+  const int tiles_x = grid.s1, image_tiles = grid.s0 * grid.s1, tiles = grid.s2, block = grid.s3, splits = grid.s4, panels = grid.s5;
+  const int blocks = (tiles + block - 1) / block, padded = (channels + VW - 1) / VW * VW;
+  const int along_y = WDIM == 2 || down != 0 ? WM : 1, along_x = WDIM == 2 || down == 0 ? WM : 1;
+
+  x += x_offset;
+  y += y_offset;
+  residual += residual_offset;
+  packed += packed_offset;
+  __global STORE *v = scratch + scratch_offset + (size_t)worker * grid.s6;
+  __global STORE *m = v + POINTS * block * padded, *window = m + POINTS * block * NR;
+  __global const STORE *bias = packed + (size_t)panels * POINTS * channels * NR;
+
+  const int from = (int)((long)blocks * splits * worker / workers), to = (int)((long)blocks * splits * (worker + 1) / workers);
+  for (int item = from; item < to; item++) {
+    const int first = item / splits * block, split = item % splits;
+    const int live = min(block, tiles - first), rows = max(live, MR);
+    if (item == from || split == 0)
+      for (int k = 0; k < rows; k++) {
+        const int tile = min(first + k, tiles - 1), n = tile / image_tiles, place = tile % image_tiles;
+        const int top = place / tiles_x * along_y - in.s4, left = place % tiles_x * along_x - in.s5;
+        transform_tile(x + (size_t)n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
+      }
+    for (int panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
+      __global const STORE *u = packed + (size_t)panel * POINTS * channels * NR;
+      for (int p = 0; p < POINTS; p++, u += channels * NR)
+        multiply(v + p * block * padded, padded, channels, u, rows, m + p * block * NR);
+      for (int k = 0; k < live; k++) {
+        const int tile = first + k, n = tile / image_tiles, place = tile % image_tiles;
+        const int oy = place / tiles_x * along_y, ox = place % tiles_x * along_x;
+        for (int j = 0; j < NV; j++) {
+          const int oc = panel * NR + j * VW;
+          if (oc >= out_channels) break;
+          inverse_tile(m + k * NR + j * VW, block * NR, VLOAD(0, bias + oc), residual + (size_t)n * oh * ow * residual_stride + oc,
+                       residual_stride, y + (size_t)n * oh * ow * y_stride + oc, y_stride, oh, ow, oy, ox, down, out_channels - oc,
+                       function, alpha, beta);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+#include "winograd.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Interpolation points besides infinity, good ones first: F(m, r) takes the first n - 1 of the line for n. Small powers of two and their
+ * inverses keep the matrices small; pairs a, -a share sums. The lines for 9 and more points follow Alam et al. (2022) and our own trials
+ * of the largest error. */
+static const icn_rational POINTS[][ICN_WINOGRAD_MAX_N - 1] = {
+    [4] = {{0, 1}, {1, 1}, {-1, 1}},
+    [5] = {{0, 1}, {1, 1}, {-1, 1}, {1, 2}},
+    [6] = {{0, 1}, {1, 1}, {-1, 1}, {1, 2}, {-2, 1}},
+    [7] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {-1, 2}},
+    [8] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}},
+    [9] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}, {-4, 1}},
+    [10] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}, {4, 1}, {-1, 4}},
+    [12] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}, {3, 2}, {-2, 3}, {-4, 1}, {1, 4}},
+};
+enum { POINT_LINES = sizeof POINTS / sizeof POINTS[0] };
+
+static int64_t gcd(int64_t a, int64_t b) {
+  while (b != 0) {
+    const int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a < 0 ? -a : a;
+}
+
+static icn_rational reduced(int64_t num, int64_t den) {
+  const int64_t common = gcd(num, den), sign = den < 0 ? -1 : 1;
+  return (icn_rational){sign * num / common, sign * den / common};
+}
+
+/* Numbers stay far below 2^63 for the points above; test_winograd.c multiplies the matrices out. */
+static icn_rational times(icn_rational a, icn_rational b) {
+  const int64_t left = gcd(a.num, b.den), right = gcd(b.num, a.den);
+  return reduced((a.num / left) * (b.num / right), (a.den / right) * (b.den / left));
+}
+static icn_rational plus(icn_rational a, icn_rational b) {
+  const int64_t common = gcd(a.den, b.den);
+  return reduced(a.num * (b.den / common) + b.num * (a.den / common), a.den / common * b.den);
+}
+static icn_rational negative(icn_rational a) { return (icn_rational){-a.num, a.den}; }
+static icn_rational inverse(icn_rational a) { return reduced(a.den, a.num); }
+
+double icn_rational_double(icn_rational x) { return (double)x.num / (double)x.den; }
+
+static double largest(const icn_rational *row, int count) {
+  double most = 0;
+  for (int k = 0; k < count; k++) most = fmax(most, fabs(icn_rational_double(row[k])));
+  return most;
+}
+
+/* Coefficients of the product of (x - a_k) over the points k other than `skip`, lowest power first. */
+static void polynomial(const icn_rational *point, int count, int skip, icn_rational *row) {
+  int degree = 0;
+  row[0] = (icn_rational){1, 1};
+  for (int k = 0; k < count; k++) {
+    if (k == skip) continue;
+    row[degree + 1] = (icn_rational){0, 1};
+    for (int i = ++degree; i >= 0; i--) {
+      const icn_rational shifted = i > 0 ? row[i - 1] : (icn_rational){0, 1};
+      row[i] = plus(shifted, times(negative(point[k]), row[i]));
+    }
+  }
+  for (int i = degree + 1; i <= count; i++) row[i] = (icn_rational){0, 1};
+}
+
+/* Scales row j of G by 1/s and of B^T by s, s the power of two that brings their largest elements closest together. */
+static void balance(icn_winograd *w, int j) {
+  const int power = (int)lround((log2(largest(w->g[j], w->r)) - log2(largest(w->bt[j], w->n))) / 2);
+  const icn_rational s = power >= 0 ? (icn_rational){(int64_t)1 << power, 1} : (icn_rational){1, (int64_t)1 << -power};
+  for (int k = 0; k < w->r; k++) w->g[j][k] = times(w->g[j][k], inverse(s));
+  for (int k = 0; k < w->n; k++) w->bt[j][k] = times(w->bt[j][k], s);
+}
+
+bool icn_winograd_make(int m, int r, icn_winograd *w) {
+  const int n = m + r - 1, finite = n - 1;
+  if ((m != 2 && m != 3 && m != 4 && m != 6) || (r != 3 && r != 5 && r != 7) || n >= POINT_LINES) return false;
+  const icn_rational *point = POINTS[n];
+  memset(w, 0, sizeof *w);
+  w->m = m, w->r = r, w->n = n;
+  for (int j = 0; j < n; j++) {
+    icn_rational power = {1, 1}, scale = {1, 1};
+    for (int k = 0; k < finite; k++)
+      if (j < finite && k != j) scale = times(scale, plus(point[j], negative(point[k])));
+    for (int i = 0; i < m || i < r; i++) {
+      const bool at_infinity = j == finite;
+      if (i < m) w->at[i][j] = at_infinity ? (icn_rational){i == m - 1, 1} : power;
+      if (i < r) w->g[j][i] = at_infinity ? (icn_rational){i == r - 1, 1} : times(power, inverse(scale));
+      if (!at_infinity) power = times(power, point[j]);
+    }
+    polynomial(point, finite, j, w->bt[j]);
+    balance(w, j);
+  }
+  return true;
+}

@@ -1,0 +1,179 @@
+/* The matrices of F(m, r), their source, and how weights are packed with them. */
+#include <math.h>
+
+#include "row_conv.h"
+#include "support/icn_test.h"
+#include "winograd.h"
+#include "winograd_bound.h"
+
+static const int MS[] = {2, 3, 4, 6}, RS[] = {3, 5, 7};
+
+static icn_rational sum(icn_rational a, icn_rational b) {
+  int64_t num = a.num * b.den + b.num * a.den, den = a.den * b.den, x = num < 0 ? -num : num, y = den;
+  while (y != 0) {
+    const int64_t rest = x % y;
+    x = y, y = rest;
+  }
+  return (icn_rational){num / x, den / x};
+}
+
+static icn_rational product(icn_rational a, icn_rational b) {
+  const icn_rational zero = {0, 1};
+  if (a.num == 0 || b.num == 0) return zero;
+  return sum((icn_rational){a.num * b.num, a.den * b.den}, zero);
+}
+
+/* The bilinear identity, exactly: the coefficient of g[k] d[l] in y[i] is 1 where l = i + k, else 0. */
+static void matrices_give_the_correlation_exactly(void **state) {
+  (void)state;
+  for (size_t a = 0; a < 4; a++)
+    for (size_t b = 0; b < 3; b++) {
+      icn_winograd w;
+      assert_true(icn_winograd_make(MS[a], RS[b], &w));
+      assert_int_equal(w.n, w.m + w.r - 1);
+      for (int i = 0; i < w.m; i++)
+        for (int k = 0; k < w.r; k++)
+          for (int l = 0; l < w.n; l++) {
+            icn_rational total = {0, 1};
+            for (int j = 0; j < w.n; j++) total = sum(total, product(w.at[i][j], product(w.g[j][k], w.bt[j][l])));
+            if (total.den != 1 || total.num != (l == i + k))
+              fail_msg("F(%d,%d): y[%d] has %lld/%lld of g[%d] d[%d]", w.m, w.r, i, (long long)total.num, (long long)total.den, k, l);
+          }
+    }
+}
+
+static void other_tiles_are_refused(void **state) {
+  (void)state;
+  icn_winograd w;
+  assert_false(icn_winograd_make(5, 3, &w));
+  assert_false(icn_winograd_make(0, 3, &w));
+  assert_false(icn_winograd_make(2, 4, &w));
+  assert_false(icn_winograd_make(2, 9, &w));
+}
+
+static void the_table_of_operations_is_what_the_source_has(void **state) {
+  (void)state;
+  for (size_t a = 0; a < 4; a++)
+    for (size_t b = 0; b < 3; b++) {
+      const icn_winograd_ops counted = icn_winograd_count(MS[a], RS[b]), table = icn_winograd_operations(MS[a], RS[b]);
+      if (counted.input != table.input || counted.output != table.output)
+        fail_msg("F(%d,%d): {%d, %d} counted, {%d, %d} in the table", MS[a], RS[b], counted.input, counted.output, table.input,
+                 table.output);
+    }
+}
+
+/* Symmetric points share: F(6,3) would take 8 x 8 products without. */
+static void the_source_shares_sums(void **state) {
+  (void)state;
+  icn_allocator allocator = icn_allocator_default();
+  icn_text text;
+  icn_text_init(&text, &allocator);
+  icn_winograd_source(&text);
+  assert_false(text.failed);
+  assert_non_null(strstr(text.data, "#if WM == 6 && WR == 7\n#define WN 12\n"));
+  assert_non_null(strstr(text.data, "z[2] = p1 - q1;"));
+  assert_null(strstr(text.data, "nan"));
+  assert_true(icn_winograd_count(6, 3).input < 40);
+  icn_text_fini(&text);
+}
+
+/* Every decimal number in the source has an f: bare OpenCL C 1.2 has no double. */
+static void the_source_has_no_double(void **state) {
+  (void)state;
+  icn_allocator allocator = icn_allocator_default();
+  icn_text text;
+  icn_text_init(&text, &allocator);
+  icn_winograd_source(&text);
+  for (const char *at = text.data; (at = strchr(at, '.')) != NULL; at++) {
+    if (at[1] < '0' || at[1] > '9') continue;
+    const char *end = at + 1 + strspn(at + 1, "0123456789");
+    if (*end == 'e') end += 1 + strspn(end + 1, "+-0123456789");
+    if (*end != 'f') fail_msg("a double near '%.30s'", at - 3);
+  }
+  icn_text_fini(&text);
+}
+
+static icn_problem line_problem(int64_t c, int64_t oc) {
+  icn_problem p;
+  memset(&p, 0, sizeof p);
+  p.op = ICN_OP_CONV;
+  p.params.groups = 1;
+  p.params.kernel[0] = p.params.stride[0] = p.params.stride[1] = p.params.dilation[0] = p.params.dilation[1] = 1;
+  p.params.kernel[1] = 3;
+  p.params.pad_begin[1] = p.params.pad_end[1] = 1;
+  const icn_shape x = icn_shape_make(4, (const int64_t[]){1, c, 4, 9}), w = icn_shape_make(4, (const int64_t[]){oc, c, 1, 3}),
+                  b = icn_shape_make(1, (const int64_t[]){oc}), y = icn_shape_make(4, (const int64_t[]){1, oc, 4, 9});
+  p.present = 7;
+  p.constant = 6;
+  p.in[0] = icn_view_device(&x, 0);
+  p.in[1] = icn_view_dense(&w);
+  p.in[2] = icn_view_dense(&b);
+  p.out = icn_view_device(&y, 0);
+  return p;
+}
+
+/* Panels of 12 lanes, 2 of them: weights U[panel][p][ic][lane], biases behind. */
+static void weights_are_transformed_and_packed(void **state) {
+  (void)state;
+  enum { C = 2, OC = 17, N = 4, WIDTH = 12 };
+  const icn_problem p = line_problem(C, OC);
+  const icn_row *row = icn_row_find("winograd_fused");
+  const icn_config config = {{2, 4, 3, 4, 4, 1}};
+  float weight[OC * C * 3], bias[OC], packed[2 * WIDTH * (N * C + 1)];
+  for (int i = 0; i < OC * C * 3; i++) weight[i] = (float)(i % 23);
+  for (int i = 0; i < OC; i++) bias[i] = (float)(100 + i);
+  const icn_value values[2] = {{.data = weight}, {.data = bias}};
+  const icn_value *constants[ICN_MAX_INPUTS] = {NULL, &values[0], &values[1]};
+  icn_winograd tile;
+  assert_true(icn_winograd_make(2, 3, &tile));
+  assert_int_equal(row->pack_bytes(&p, &config), sizeof packed);
+  row->pack(&p, &config, constants, packed);
+  for (int oc = 0; oc < 2 * WIDTH; oc++) {
+    for (int point = 0; point < N; point++)
+      for (int ic = 0; ic < C; ic++) {
+        double want = 0;
+        for (int k = 0; k < 3 && oc < OC; k++) want += icn_rational_double(tile.g[point][k]) * (double)weight[(oc * C + ic) * 3 + k];
+        const float got = packed[((oc / WIDTH * N + point) * C + ic) * WIDTH + oc % WIDTH];
+        if (got != (float)want) fail_msg("oc %d, point %d, ic %d: %g, not %g", oc, point, ic, (double)got, want);
+      }
+    assert_true(packed[2 * WIDTH * N * C + oc] == (oc < OC ? bias[oc] : 0));
+  }
+}
+
+/* Along one axis the bound is the sum over the points, by hand. */
+static void the_bound_is_the_sum_of_absolute_products(void **state) {
+  (void)state;
+  icn_allocator allocator = icn_allocator_default();
+  icn_error error;
+  icn_problem p = line_problem(1, 1);
+  p.in[0] = icn_view_dense(&p.in[0].shape);
+  p.out = icn_view_dense(&p.out.shape);
+  float x[36], w[3] = {1, -2, 3}, bias[1] = {-5}, magnitude[36];
+  for (int i = 0; i < 36; i++) x[i] = (float)((i * 7) % 5 - 2);
+  const void *in[ICN_MAX_INPUTS] = {x, w, bias};
+  icn_winograd tile;
+  assert_true(icn_winograd_make(4, 3, &tile));
+  assert_int_equal(icn_winograd_magnitude(&p, 4, in, magnitude, &allocator, &error), ICN_OK);
+  /* output (1, 5): second tile of its line, element 1; its window begins at column 3 */
+  double want = 5;
+  for (int j = 0; j < tile.n; j++) {
+    double u = 0, v = 0;
+    for (int k = 0; k < 3; k++) u += fabs(icn_rational_double(tile.g[j][k])) * fabs((double)w[k]);
+    for (int k = 0; k < tile.n; k++) v += fabs(icn_rational_double(tile.bt[j][k])) * fabs((double)x[9 + 3 + k]);
+    want += fabs(icn_rational_double(tile.at[1][j])) * u * v;
+  }
+  assert_true(fabs((double)magnitude[9 + 5] - want) <= 1e-6 * want);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(matrices_give_the_correlation_exactly),
+      cmocka_unit_test(other_tiles_are_refused),
+      cmocka_unit_test(the_table_of_operations_is_what_the_source_has),
+      cmocka_unit_test(the_source_shares_sums),
+      cmocka_unit_test(the_source_has_no_double),
+      cmocka_unit_test(weights_are_transformed_and_packed),
+      cmocka_unit_test(the_bound_is_the_sum_of_absolute_products),
+  };
+  return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
+}
