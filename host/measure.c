@@ -1,13 +1,14 @@
-/* The roof of a device: peak arithmetic and copy bandwidth, each measured in a fraction of a second (kernels/measure.cl). */
+/* The roof of a device: peak arithmetic and copy bandwidth, each measured in a fraction of a second (kernels/measure.cl); what a launch
+ * costs. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "device.h"
+#include "measure.h"
 #include "os.h"
-#include "runtime.h"
 
-enum { CHAINS = 12, ARITHMETIC_REPEATS = 100, COPY_REPEATS = 10 };
+enum { CHAINS = 12, ARITHMETIC_REPEATS = 100, COPY_REPEATS = 10, LAUNCHES = 100, LAUNCH_REPEATS = 10 };
 /* Of one timed launch: long beside the launch itself, short beside the time for which another process takes a core away. The best of many
  * short launches is the device's own rate, also on a machine that does other things. */
 static const double WANTED_SECONDS = 0.005;
@@ -132,6 +133,42 @@ icn_status icn_device_measure(const icn_context *context, const icn_device *devi
   ICN_TRY(icn_buffer_write(b.runtime, b.x, 0, sizeof START, START, error));
   ICN_TRY(measure_arithmetic(&b, flop_per_second, error));
   ICN_TRY(measure_copy(&b, bytes, bytes_per_second, error));
+done:
+  icn_buffer_destroy(b.x);
+  icn_buffer_destroy(b.y);
+  icn_runtime_destroy(b.runtime);
+  return status;
+}
+
+/* Launches of one vector each, one behind the other: what each adds. */
+static icn_status measure_launches(bench *b, double *launch_seconds, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_bound *bound = NULL;
+  icn_buffer *operands[ICN_OPERAND_COUNT] = {[ICN_OPERAND_IN] = b->x, [ICN_OPERAND_OUT] = b->y};
+  const int64_t offsets[ICN_OPERAND_COUNT] = {0};
+  const icn_launch launch = copy_launch(b, 1);
+  ICN_TRY(icn_bound_create(b->runtime, &launch, operands, offsets, "device measurement", &bound, error));
+  for (int repeat = 0; repeat <= LAUNCH_REPEATS; repeat++) { /* the first warms up */
+    const double start = icn_os_seconds();
+    for (int i = 0; i < LAUNCHES; i++) ICN_TRY(icn_bound_enqueue(b->runtime, bound, error));
+    ICN_TRY(icn_runtime_finish(b->runtime, error));
+    const double seconds = (icn_os_seconds() - start) / LAUNCHES;
+    if (repeat == 1 || (repeat > 1 && seconds < *launch_seconds)) *launch_seconds = seconds;
+  }
+done:
+  icn_bound_destroy(bound);
+  return status;
+}
+
+icn_status icn_device_measure_launch(const icn_context *context, const icn_device *device, double *launch_seconds, icn_error *error) {
+  icn_status status = ICN_OK;
+  bench b = {0};
+  ICN_REQUIRE(device->desc.kind != ICN_DEVICE_REFERENCE, ICN_UNSUPPORTED, "the reference device has no launches to measure");
+  ICN_TRY(icn_runtime_create(context, device, NULL, &b.runtime, error));
+  b.width = vector_width(&device->desc);
+  ICN_TRY(icn_buffer_create(b.runtime, sizeof START, START, &b.x, error));
+  ICN_TRY(icn_buffer_create(b.runtime, sizeof START, NULL, &b.y, error));
+  ICN_TRY(measure_launches(&b, launch_seconds, error));
 done:
   icn_buffer_destroy(b.x);
   icn_buffer_destroy(b.y);

@@ -35,6 +35,16 @@ void icn_mutex_destroy(icn_mutex *mutex);
 void icn_mutex_lock(icn_mutex *mutex);
 void icn_mutex_unlock(icn_mutex *mutex);
 
+/* What this machine is, without anything that tells whose it is: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64", "AMD EPYC 9B14". */
+typedef struct icn_os_machine {
+  char system[256], processor[128];
+  uint32_t processors; /* logical; 0: not known */
+  uint64_t memory_bytes;
+} icn_os_machine;
+void icn_os_describe_machine(icn_os_machine *machine);
+/* A UTC date and time of day as "2026-11-22T18:05:33Z". */
+void icn_os_date(char text[32]);
+
 double icn_os_seconds(void);        /* monotonic */
 unsigned long icn_os_process(void); /* process number, for names of temporaries */
 

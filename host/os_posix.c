@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -257,6 +258,49 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 
 void icn_mutex_lock(icn_mutex *mutex) { pthread_mutex_lock(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { pthread_mutex_unlock(&mutex->lock); }
+
+/* ----------------------------------------------------------------- machine */
+
+/* The value behind the first line of `path` that begins with `key`, without blanks, ':', '=' and quotes; false when there is none. */
+static bool line_value(const char *path, const char *key, char *value, size_t bytes) {
+  char line[512];
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  value[0] = '\0';
+  while (value[0] == '\0' && fgets(line, sizeof line, file) != NULL) {
+    if (strncmp(line, key, strlen(key)) != 0) continue;
+    char *start = line + strlen(key);
+    start += strspn(start, " \t:=\"");
+    start[strcspn(start, "\"\r\n")] = '\0';
+    snprintf(value, bytes, "%s", start);
+  }
+  fclose(file);
+  return value[0] != '\0';
+}
+
+void icn_os_describe_machine(icn_os_machine *machine) {
+  struct utsname kernel;
+  char distribution[96] = "";
+  memset(machine, 0, sizeof *machine);
+  if (uname(&kernel) == 0) { /* not its nodename */
+    const bool named = line_value("/etc/os-release", "PRETTY_NAME", distribution, sizeof distribution);
+    snprintf(machine->system, sizeof machine->system, "%s%s%.40s %.60s %.40s", distribution, named ? ", " : "", kernel.sysname,
+             kernel.release, kernel.machine);
+  }
+  static const char *const KEYS[] = {"model name", "Hardware", "Processor", "CPU part"};
+  for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0] && machine->processor[0] == '\0'; i++)
+    line_value("/proc/cpuinfo", KEYS[i], machine->processor, sizeof machine->processor);
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (processors > 0) machine->processors = (uint32_t)processors;
+  if (pages > 0 && page > 0) machine->memory_bytes = (uint64_t)pages * (uint64_t)page;
+}
+
+void icn_os_date(char text[32]) {
+  const time_t now = time(NULL);
+  struct tm parts;
+  text[0] = '\0';
+  if (gmtime_r(&now, &parts) != NULL) strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
 
 double icn_os_seconds(void) {
   struct timespec now;

@@ -240,6 +240,26 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 void icn_mutex_lock(icn_mutex *mutex) { AcquireSRWLockExclusive(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { ReleaseSRWLockExclusive(&mutex->lock); }
 
+void icn_os_describe_machine(icn_os_machine *machine) {
+  SYSTEM_INFO info;
+  MEMORYSTATUSEX memory;
+  const DWORD version = GetVersion(); /* without a manifest, what the program was made for: enough to tell 6 from 10 */
+  memset(machine, 0, sizeof *machine);
+  memory.dwLength = sizeof memory;
+  GetSystemInfo(&info);
+  machine->processors = info.dwNumberOfProcessors;
+  if (GlobalMemoryStatusEx(&memory)) machine->memory_bytes = memory.ullTotalPhys;
+  snprintf(machine->system, sizeof machine->system, "Windows %lu.%lu build %lu", version & 0xFF, version >> 8 & 0xFF, version >> 16);
+  const char *processor = icn_os_environment("PROCESSOR_IDENTIFIER");
+  if (processor != NULL) snprintf(machine->processor, sizeof machine->processor, "%s", processor);
+}
+
+void icn_os_date(char text[32]) {
+  SYSTEMTIME now;
+  GetSystemTime(&now);
+  snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02uZ", now.wYear, now.wMonth, now.wDay, now.wHour, now.wMinute, now.wSecond);
+}
+
 double icn_os_seconds(void) {
   LARGE_INTEGER ticks, frequency;
   QueryPerformanceFrequency(&frequency);

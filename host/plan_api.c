@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "executor.h"
+#include "measure.h"
 #include "passes.h"
 #include "program.h"
 #include "quirks.h"
@@ -170,6 +171,7 @@ icn_status icn_device_record(const icn_device *device, const icn_context *contex
   desc = device->reported; /* quirks are applied where it is read */
   if (desc.kind != ICN_DEVICE_REFERENCE) {
     icn_status status = icn_device_measure(context, device, &desc.flop_per_second, &desc.bytes_per_second, error);
+    if (status == ICN_OK) status = icn_device_measure_launch(context, device, &desc.launch_seconds, error);
     if (status != ICN_OK) return status;
   }
   icn_text_init(&text, &context->allocator);

@@ -21,6 +21,8 @@ set(ICN_HOST_SOURCES
   host/interop.c
   host/classify.c
   host/kernel_check.c
+  host/measure_row.c
+  host/device_facts.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

@@ -101,4 +101,5 @@ set(ICN_LIB_SOURCES
   lib/case_elementwise.c
   lib/case_reduce.c
   lib/case_move.c
+  lib/bench_classes.c
 )

@@ -6,7 +6,8 @@
 #include "commands.h"
 #include "terminal.h"
 
-static const command *const commands[] = {&command_devices, &command_classify, &command_run, &command_bench, &command_plan, &command_check};
+static const command *const commands[] = {&command_devices, &command_classify, &command_run,   &command_bench,
+                                          &command_plan,    &command_check,    &command_report};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {
@@ -42,7 +43,7 @@ static int unknown_command(const char *name) {
 
 static int dispatch(int argc, char **argv) {
   if (argc < 2)
-    return tool_usage("a subcommand is missing: devices, classify, run, bench, plan or check ('clinception --help' explains them)");
+    return tool_usage("a subcommand is missing: devices, classify, run, bench, plan, check or report ('clinception --help' explains them)");
   const char *name = argv[1];
   if (strcmp(name, "--version") == 0) {
     printf("clinception %s\n", icn_version());

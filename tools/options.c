@@ -28,8 +28,11 @@ static void print_wrapped(const char *text, int at, int indent) {
   putchar('\n');
 }
 
+/* A name of one letter is written with one dash. */
+static const char *dashes(const option *o) { return o->name[1] == '\0' ? "-" : "--"; }
+
 static int option_label(const option *o, char *label, size_t bytes) {
-  return snprintf(label, bytes, "  --%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+  return snprintf(label, bytes, "  %s%s%s%s", dashes(o), o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
 }
 
 static void print_help(const command *c, const option *options, size_t count) {
@@ -141,7 +144,7 @@ static int set_value(const command *c, const option *o, const char *text) {
     case OPTION_TEXTS:
       break;
   }
-  if (*text == '\0') return tool_usage("%s: option --%s expects %s, got an empty text", c->name, o->name, o->value);
+  if (*text == '\0') return tool_usage("%s: option %s%s expects %s, got an empty text", c->name, dashes(o), o->name, o->value);
   if (o->kind == OPTION_TEXT)
     *(const char **)o->target = text;
   else
@@ -172,19 +175,20 @@ static const option *find_option(const option *options, size_t count, const char
 
 /* One option at argv[*at]; moves *at over its value. */
 static int parse_option(const command *c, const option *options, size_t count, int argc, char **argv, int *at, bool *given) {
-  const char *argument = argv[*at], *name = argument + 2;
+  const char *argument = argv[*at], *name = argument + (argument[1] == '-' ? 2 : 1);
   size_t length = strcspn(name, "=");
-  const option *o = argument[1] == '-' ? find_option(options, count, name, length) : NULL;
+  const option *o = argument[1] == '-' || length == 1 ? find_option(options, count, name, length) : NULL;
   if (o == NULL) return unknown_option(c, options, count, argument);
-  if (given[o - options] && o->kind != OPTION_TEXTS) return tool_usage("%s: option --%s is given twice", c->name, o->name);
+  if (given[o - options] && o->kind != OPTION_TEXTS) return tool_usage("%s: option %s%s is given twice", c->name, dashes(o), o->name);
   given[o - options] = true;
   if (name[length] == '=') {
-    if (o->kind == OPTION_FLAG) return tool_usage("%s: option --%s takes no value, got '%s'", c->name, o->name, name + length + 1);
+    if (o->kind == OPTION_FLAG)
+      return tool_usage("%s: option %s%s takes no value, got '%s'", c->name, dashes(o), o->name, name + length + 1);
     return set_value(c, o, name + length + 1);
   }
   if (o->kind == OPTION_FLAG) return set_value(c, o, NULL);
   if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0)
-    return tool_usage("%s: option --%s needs a value: --%s %s", c->name, o->name, o->name, o->value);
+    return tool_usage("%s: option %s%s needs a value: %s%s %s", c->name, dashes(o), o->name, dashes(o), o->name, o->value);
   return set_value(c, o, argv[++*at]);
 }
 

@@ -1,4 +1,4 @@
-/* Command lines by table: `--name value`, `--name=value`, flags, positional arguments, `--` and `--help`. */
+/* Command lines by table: `--name value`, `--name=value`, `-n value`, flags, positional arguments, `--` and `--help`. */
 #ifndef ICN_TOOLS_OPTIONS_H
 #define ICN_TOOLS_OPTIONS_H
 
@@ -14,7 +14,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct option {
-  const char *name;
+  const char *name;  /* of one letter: written with one dash */
   const char *value; /* what --help calls the value, NULL for a flag */
   option_kind kind;
   void *target;

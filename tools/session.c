@@ -76,7 +76,7 @@ int session_open(session *s, const char *who, const session_options *options) {
   const icn_logger logger = {NULL, terminal_shows_progress() ? ICN_LOG_INFO : ICN_LOG_WARNING, show_log};
   icn_context_options context_options;
   icn_context_options_init(&context_options);
-  context_options.logger = &logger;
+  context_options.logger = options->logger != NULL ? options->logger : &logger;
   if (icn_context_create(&context_options, &s->context, &error) != ICN_OK) return tool_error(&error);
   return find_devices(s, options->device);
 }

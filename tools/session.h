@@ -7,7 +7,8 @@
 typedef struct session_options {
   const char *device, *passes_off, *rows, *precision;
   long cores, batch;
-  text_list shapes; /* [NAME=]1x3x299x299 */
+  text_list shapes;         /* [NAME=]1x3x299x299 */
+  const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
 } session_options;
 
 /* Rows for a subcommand's table of options. */

@@ -1,4 +1,4 @@
-# The command-line tool: a user of the public API (and of host/os.h for files and time).
+# The command-line tool: a user of the public API (and of host/os.h for files and time; report looks deeper, at kernel rows).
 find_path(ICN_CJSON_INCLUDE cjson/cJSON.h REQUIRED)
 find_library(ICN_CJSON_LIBRARY cjson REQUIRED)
 
@@ -9,6 +9,7 @@ set(ICN_TOOL_SOURCES
   tools/cmd_classify.c
   tools/cmd_devices.c
   tools/cmd_plan.c
+  tools/cmd_report.c
   tools/cmd_run.c
   tools/json.c
   tools/labels.c
@@ -16,6 +17,9 @@ set(ICN_TOOL_SOURCES
   tools/npy.c
   tools/options.c
   tools/recipe.c
+  tools/report_file.c
+  tools/report_json.c
+  tools/report_kernels.c
   tools/session.c
   tools/tensors.c
   tools/terminal.c

@@ -170,17 +170,29 @@ const char *bytes_text(double bytes, char text[BYTES_TEXT_BYTES]) {
 
 enum { BAR_CELLS = 30 };
 
+static const char *bar_text(size_t filled, char bar[BAR_CELLS + 1]) {
+  for (size_t i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '.';
+  bar[BAR_CELLS] = '\0';
+  return bar;
+}
+
 void progress_show(const char *what, size_t done, size_t total) {
   if (!terminal_shows_progress()) return;
   char bar[BAR_CELLS + 1];
   if (total == 0) {
     fprintf(stderr, "\r\033[K%s ...", what);
   } else {
-    size_t filled = done * BAR_CELLS / total;
-    for (size_t i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '.';
-    bar[BAR_CELLS] = '\0';
-    fprintf(stderr, "\r\033[K[%s] %zu/%zu %s", bar, done, total, what);
+    fprintf(stderr, "\r\033[K[%s] %zu/%zu %s", bar_text(done * BAR_CELLS / total, bar), done, total, what);
   }
+  fflush(stderr);
+}
+
+void progress_show_part(const char *what, double part, double seconds_left) {
+  if (!terminal_shows_progress()) return;
+  char bar[BAR_CELLS + 1], left[32] = "";
+  const int seconds = seconds_left < 0 || seconds_left > 1e6 ? -1 : (int)(seconds_left + 0.5);
+  if (seconds >= 0) snprintf(left, sizeof left, ", %d:%02d left", seconds / 60, seconds % 60);
+  fprintf(stderr, "\r\033[K[%s] %2.0f %%%s: %.60s", bar_text((size_t)(part * BAR_CELLS), bar), part * 100, left, what);
   fflush(stderr);
 }
 

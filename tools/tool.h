@@ -59,6 +59,9 @@ const char *bytes_text(double bytes, char text[BYTES_TEXT_BYTES]);
 
 /* Progress of long work, on standard error, only where that is a terminal. `total` 0: unknown. */
 void progress_show(const char *what, size_t done, size_t total);
+/* The same for work whose parts take different times: which part of it is done (0 to 1), and the seconds that are left (below 0: not
+ * known). */
+void progress_show_part(const char *what, double part, double seconds_left);
 void progress_clear(void);
 
 #endif

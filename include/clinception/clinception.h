@@ -191,8 +191,8 @@ ICN_API size_t icn_device_quirk_count(const icn_device *device);
 ICN_API icn_quirk_info icn_device_quirk(const icn_device *device, size_t index);
 
 /* Writes the device's description from which a plan can be made on another machine: a text file of limits, extensions, features, and the
- * rates that icn_device_measure finds, which takes about a second. (The reference device has no rates; they are 0, not measured.)
- * The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY, and as icn_device_measure does. */
+ * rates that icn_device_measure finds and what a launch costs, which takes about a second. (The reference device has no rates; they are 0,
+ * not measured.) The text is NEW (icn_text_destroy). Fails: ICN_NO_MEMORY, and as icn_device_measure does. */
 ICN_API icn_status icn_device_record(const icn_device *device, const icn_context *context, char **text, icn_error *error);
 ICN_API void icn_text_destroy(const icn_context *context, char *text);
 
