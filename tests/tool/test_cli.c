@@ -176,6 +176,15 @@ static void devices_are_listed_and_recorded(void **state) {
   assert_says("cpu");
   SUCCEEDS("$T devices --json");
   assert_says("\"compute_units\"");
+  SUCCEEDS("CLINCEPTION_QUIRKS=+mali_t6xx_profiling $T devices");
+  assert_says("quirk of device 0, mali_t6xx_profiling: queues with profiling hang");
+  SUCCEEDS("CLINCEPTION_QUIRKS=+mali_t6xx_profiling $T devices --json");
+  assert_says("\"mali_t6xx_profiling\"");
+  SUCCEEDS("CLINCEPTION_QUIRKS=-all $T devices --json");
+  assert_null(strstr(out, "\"workaround\""));
+  FAILS(2, "there is no quirk 'nothing'", "CLINCEPTION_QUIRKS=-nothing $T devices");
+  SUCCEEDS("CLINCEPTION_QUIRKS=+mali_t6xx_profiling $T plan $M/colours.onnx --why");
+  assert_says("quirk: mali_t6xx_profiling: ");
   SUCCEEDS("$T devices --device 0 --record $D/device.txt");
   FAILS(2, "no plan for the reference", "$T devices --device reference --record $D/reference.txt");
   assert_false(exists("reference.txt"));
