@@ -7,7 +7,7 @@
 #include "support/api_model.h"
 #include "support/icn_test.h"
 
-enum { SIZE = 33, IMAGE = 3 * SIZE * SIZE, MAX_BATCH = 7 };
+enum { EDGE = 33, IMAGE = 3 * EDGE * EDGE, MAX_BATCH = 7 };
 
 typedef struct fixture {
   icn_context *context;
@@ -51,7 +51,7 @@ static int set_up(void **state) {
   f.model = api_model_load(f.context, &f.file);
   assert_int_equal(icn_context_find_device(f.context, "reference", &f.reference, &error), ICN_OK);
   api_fill(f.images, MAX_BATCH * IMAGE, 99);
-  const icn_input_shape shape = square(MAX_BATCH, SIZE);
+  const icn_input_shape shape = square(MAX_BATCH, EDGE);
   icn_executor *executor = create(&f, f.reference, &shape, NULL);
   run(executor, f.images, f.want_scores, f.want_features);
   icn_executor_destroy(executor);
@@ -90,7 +90,7 @@ static void the_model_describes_itself(void **state) {
 static void devices_agree_with_the_reference(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
-  const icn_input_shape shape = square(2, SIZE);
+  const icn_input_shape shape = square(2, EDGE);
   for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
     for (int off = 0; off < 2; off++) {
       float scores[20], features[40];
@@ -116,7 +116,7 @@ static void a_batch_equals_single_runs(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
   float scores[70], features[140], single_scores[10], single_features[20];
-  const icn_input_shape seven = square(7, SIZE), one = square(1, SIZE);
+  const icn_input_shape seven = square(7, EDGE), one = square(1, EDGE);
   icn_executor *batch = create(f, NULL, &seven, NULL), *single = create(f, NULL, &one, NULL);
   run(batch, f->images, scores, features);
   assert_right(f, 0, 7, scores, features);
@@ -132,7 +132,7 @@ static void a_batch_equals_single_runs(void **state) {
 static void cores_do_not_change_results(void **state) {
   const fixture *f = *state;
   float scores[10], features[20];
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   size_t limited = 0;
   for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
     icn_executor_options options;
@@ -156,7 +156,7 @@ static void cores_do_not_change_results(void **state) {
 
 static void unwanted_outputs_are_left_out(void **state) {
   const fixture *f = *state;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   const icn_device *const devices[] = {f->reference, icn_context_device(f->context, 0)};
   for (size_t d = 0; d < 2; d++) {
     if (devices[d] == NULL) continue;
@@ -176,7 +176,7 @@ static void nan_and_infinity_crash_nothing(void **state) {
   memcpy(image, f->images, IMAGE * sizeof *image);
   image[0] = NAN;
   image[1000] = INFINITY;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_executor *executor = create(f, NULL, &shape, NULL);
   run(executor, image, scores, features);
   assert_true(isnan(features[0]));
@@ -191,7 +191,7 @@ static void nan_and_infinity_crash_nothing(void **state) {
 static void shapes_and_batches_share_weights(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
-  const icn_input_shape shapes[] = {square(1, SIZE), square(4, SIZE), square(2, 48)};
+  const icn_input_shape shapes[] = {square(1, EDGE), square(4, EDGE), square(2, 48)};
   icn_executor *executors[3];
   assert_int_equal(icn_model_weight_bytes(f->model), 0);
   uint64_t first = 0, sum = 0;
@@ -225,7 +225,7 @@ typedef struct worker {
 /* cmocka's assertions belong to the main thread, so a worker only tells. */
 static void *work(void *argument) {
   worker *w = argument;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_executor_options options;
   icn_executor_options_init(&options);
   options.shapes = &shape;
@@ -273,7 +273,7 @@ static void *work_alone(void *argument) {
   icn_executor_options options;
   float scores[10], features[20], *outputs[] = {scores, features};
   const float *input = w->f->images + w->number * IMAGE;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_executor_options_init(&options);
   options.shapes = &shape;
   options.shape_count = 1;
@@ -306,7 +306,7 @@ static void threads_have_their_own_contexts(void **state) {
 
 static void one_run_at_a_time(void **state) {
   const fixture *f = *state;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   const icn_device *const devices[] = {f->reference, icn_context_device(f->context, 0)};
   for (size_t d = 0; d < 2; d++) {
     if (devices[d] == NULL) continue;
@@ -332,7 +332,7 @@ static void one_run_at_a_time(void **state) {
 static void values_are_read_by_name(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
-  const icn_input_shape shape = square(2, SIZE);
+  const icn_input_shape shape = square(2, EDGE);
   icn_executor_options options;
   icn_error error;
   float scores[20], features[40];
@@ -376,10 +376,10 @@ static void values_are_read_by_name(void **state) {
 
 static void values_are_not_kept_unasked(void **state) {
   const fixture *f = *state;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_executor *executor = create(f, f->reference, &shape, NULL);
   icn_error error;
-  float scores[10], features[20], value[8 * SIZE * SIZE];
+  float scores[10], features[20], value[8 * EDGE * EDGE];
   run(executor, f->images, scores, features);
   assert_int_equal(icn_executor_read_value(executor, 0, value, &error), ICN_STATE);
   icn_executor_destroy(executor);
@@ -387,7 +387,7 @@ static void values_are_not_kept_unasked(void **state) {
 
 static void layers_are_described_and_timed(void **state) {
   const fixture *f = *state;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   const icn_device *const devices[] = {f->reference, icn_context_device(f->context, 0)};
   for (size_t d = 0; d < 2; d++) {
     if (devices[d] == NULL) continue;
@@ -426,7 +426,7 @@ static void a_device_of_another_context_is_refused(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
   icn_context *other = api_context();
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_executor_options options;
   icn_executor_options_init(&options);
   options.device = icn_context_device(other, 0);
@@ -438,7 +438,7 @@ static void a_device_of_another_context_is_refused(void **state) {
 
 static void options_are_checked(void **state) {
   const fixture *f = *state;
-  icn_input_shape shape = square(1, SIZE);
+  icn_input_shape shape = square(1, EDGE);
   icn_executor_options good, options;
   icn_executor_options_init(&good);
   good.device = f->reference;
@@ -472,7 +472,7 @@ static void options_are_checked(void **state) {
   options = good;
   shape.name = "no_such_input";
   expect_refusal(f, &options, ICN_ARGUMENT, "no_such_input");
-  shape = square(1, SIZE);
+  shape = square(1, EDGE);
   shape.dim[1] = 5; /* the model says 3 */
   expect_refusal(f, &options, ICN_ARGUMENT, "x");
   options.shape_count = 0; /* height and width stay open */
@@ -485,7 +485,7 @@ static void null_is_refused_everywhere(void **state) {
   icn_executor *executor = NULL;
   icn_model *model = NULL;
   icn_run *started = NULL;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   const float *input = f->images, *missing = NULL;
   float scores[10], features[20], *outputs[] = {scores, features};
   assert_int_equal(icn_model_load(NULL, "x", &model, &error), ICN_ARGUMENT);
@@ -532,7 +532,7 @@ static void plans_and_sources_are_text(void **state) {
   const fixture *f = *state;
   icn_error error;
   char *text = NULL, *record = NULL;
-  const icn_input_shape shape = square(1, SIZE);
+  const icn_input_shape shape = square(1, EDGE);
   icn_plan_options options;
   icn_plan_options_init(&options);
   options.shapes = &shape;

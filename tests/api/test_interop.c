@@ -5,7 +5,7 @@
 #include "support/api_model.h"
 #include "support/icn_test.h"
 
-enum { SIZE = 16, IMAGE = 3 * SIZE * SIZE };
+enum { EDGE = 16, IMAGE = 3 * EDGE * EDGE };
 
 typedef struct fixture {
   icn_cl cl;
@@ -18,7 +18,7 @@ typedef struct fixture {
   float image[IMAGE], want[10];
 } fixture;
 
-static const icn_input_shape SHAPE = {.name = "x", .rank = 4, .dim = {1, 3, SIZE, SIZE}};
+static const icn_input_shape SHAPE = {.name = "x", .rank = 4, .dim = {1, 3, EDGE, EDGE}};
 
 static icn_executor_options shaped_options(void) {
   icn_executor_options options;

@@ -7,7 +7,7 @@
 #include "support/icn_test.h"
 
 static const char *const PICTURES[] = {"cat_720p", "drawing", "grace_hopper", "hot_dog", "kite_and_cold", "parrot", "sunflower"};
-enum { PICTURE_COUNT = 7, PARROT = 5, SIZE = 299, IMAGE = 3 * SIZE * SIZE, CLASSES = 5, FEATURES = 2048 };
+enum { PICTURE_COUNT = 7, PARROT = 5, INPUT_EDGE = 299, IMAGE = 3 * INPUT_EDGE * INPUT_EDGE, CLASSES = 5, FEATURES = 2048 };
 
 typedef struct fixture {
   bool present; /* the shared folder is there */
@@ -39,7 +39,7 @@ static void load_picture(const fixture *f, const char *name, float *tensor) {
   snprintf(relative, sizeof relative, "images/%s.299.png", name);
   if (icn_test_shared(relative, path, sizeof path) == NULL) fail_msg("%s is missing", relative);
   if (icn_image_load(f->context, path, &image, &error) != ICN_OK) fail_msg("%s", error.message);
-  if (icn_image_to_tensor(image, NULL, SIZE, SIZE, tensor, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_image_to_tensor(image, NULL, INPUT_EDGE, INPUT_EDGE, tensor, &error) != ICN_OK) fail_msg("%s", error.message);
   icn_image_destroy(image);
 }
 
