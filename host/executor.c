@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "passes.h"
+#include "row_table.h"
 
 /* ----------------------------------------------------------------- options */
 
@@ -29,12 +30,6 @@ done:
 
 /* ----------------------------------------------------------- lists of names */
 
-typedef struct name_set {
-  const char *what;
-  bool (*known)(const char *name);
-  void (*list)(char *text, size_t bytes);
-} name_set;
-
 /* Whole names only; "..." stands for those that do not fit. */
 static void append_name(char *text, size_t bytes, const char *name) {
   static const char MORE[] = ", ...";
@@ -45,12 +40,6 @@ static void append_name(char *text, size_t bytes, const char *name) {
   snprintf(text + length, bytes - length, "%s%s", length == 0 ? "" : fits ? ", " : "", fits ? name : MORE);
 }
 
-static bool row_known(const char *name) { return icn_row_find(name) != NULL; }
-
-static void list_rows(char *text, size_t bytes) {
-  for (size_t i = 0; i < icn_row_count(); i++) append_name(text, bytes, icn_row_at(i)->name);
-}
-
 static void list_passes(char *text, size_t bytes) {
   for (size_t i = 0; i < icn_pass_count(); i++) append_name(text, bytes, icn_pass_at(i)->name);
   append_name(text, bytes, "concat_view");
@@ -59,15 +48,15 @@ static void list_passes(char *text, size_t bytes) {
   append_name(text, bytes, "all");
 }
 
-static icn_status check_names(const char *list, const name_set *set, icn_error *error) {
+icn_status icn_check_pass_names(const char *list, icn_error *error) {
   char name[128], known[ICN_MESSAGE_BYTES - 160];
   for (const char *item = list; item != NULL && *item != '\0';) {
     size_t length = strcspn(item, ",");
     snprintf(name, sizeof name, "%.*s", (int)icn_min64((int64_t)length, 127), item);
-    if (!set->known(name)) {
+    if (!icn_pass_known(name)) {
       known[0] = '\0';
-      set->list(known, sizeof known);
-      return icn_error_set(error, ICN_ARGUMENT, "there is no %s '%.100s'; the known ones are: %s", set->what, name, known);
+      list_passes(known, sizeof known);
+      return icn_error_set(error, ICN_ARGUMENT, "there is no pass '%.100s'; the known ones are: %s", name, known);
     }
     item += length;
     if (*item == ',') item++;
@@ -75,12 +64,9 @@ static icn_status check_names(const char *list, const name_set *set, icn_error *
   return ICN_OK;
 }
 
-icn_status icn_check_pass_names(const char *list, icn_error *error) {
-  return check_names(list, &(const name_set){"pass", icn_pass_known, list_passes}, error);
-}
-
 icn_status icn_check_row_names(const char *list, icn_error *error) {
-  return check_names(list, &(const name_set){"kernel row", row_known, list_rows}, error);
+  const icn_row_table rows = {icn_row_at, icn_row_count()};
+  return icn_check_rows(&rows, list, error);
 }
 
 /* -------------------------------------------------------------- life cycle */

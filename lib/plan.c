@@ -6,25 +6,6 @@
 #include "lower.h"
 #include "quirks.h"
 
-static bool known_row(const icn_row_table *rows, const char *name, size_t length) {
-  for (size_t i = 0; i < rows->count; i++) {
-    if (strlen(rows->at(i)->name) == length && memcmp(rows->at(i)->name, name, length) == 0) return true;
-  }
-  return false;
-}
-
-static icn_status check_forced(const icn_row_table *rows, const char *list, icn_error *error) {
-  for (const char *name = list; name != NULL && *name != '\0';) {
-    size_t length = strcspn(name, ",");
-    if (!known_row(rows, name, length)) {
-      return icn_error_set(error, ICN_ARGUMENT, "there is no kernel row '%.*s' ('clinception plan --why' names them)",
-                           length > 100 ? 100 : (int)length, name);
-    }
-    name += length + (name[length] == ',' ? 1 : 0);
-  }
-  return ICN_OK;
-}
-
 static icn_status prepare(icn_lowering *lowering, icn_error *error) {
   const icn_graph *graph = lowering->graph;
   icn_arena *arena = &lowering->plan->arena;
@@ -62,7 +43,7 @@ icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph,
   lowering.device = device;
   lowering.request = request == NULL ? &no_request : request;
   lowering.plan = plan;
-  ICN_TRY(check_forced(rows, lowering.request->forced_rows, error));
+  ICN_TRY(icn_check_rows(rows, lowering.request->forced_rows, error));
   ICN_TRY(prepare(&lowering, error));
   ICN_TRY(icn_lower_views(&lowering, error));
   ICN_TRY(icn_lower_layers(&lowering, error));

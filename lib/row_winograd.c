@@ -1,6 +1,6 @@
-/* winograd_fused: Winograd convolution for CPU devices, blocks of tiles through all three stages in one work-item (kernels/winograd.cl).
- * config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] = NV vectors, value[3] = VW lanes of a vector, value[4] = tiles of a
- * block, value[5] = splits of the output channels. */
+/* winograd_3x3, winograd_5x5, winograd_line (1x3 to 7x1): Winograd convolution for CPU devices, blocks of tiles through all three stages in
+ * one work-item (kernels/winograd.cl). config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] = NV vectors, value[3] = VW lanes of
+ * a vector, value[4] = tiles of a block, value[5] = splits of the output channels. */
 #include <string.h>
 
 #include "cost.h"
@@ -146,19 +146,14 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
 
 /* ------------------------------------------------------------ the row */
 
-bool icn_winograd_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  (void)device;
+/* Whatever the window. */
+static bool applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   if (s.groups != 1) return icn_decline(why_not, "%lld groups, only 1 is tiled", (long long)s.groups);
   for (int axis = 0; axis < 2; axis++)
     if (p->stride[axis] != 1 || p->dilation[axis] != 1) return icn_decline(why_not, "stride and dilation of 1 are needed");
-  const bool square = s.kh == s.kw && (s.kh == 3 || s.kh == 5), line = (s.kh == 1) != (s.kw == 1);
-  const int64_t taps = icn_max64(s.kh, s.kw);
-  if (!square && !(line && (taps == 3 || taps == 5 || taps == 7)))
-    return icn_decline(why_not, "a %lldx%lld window has no tile here (3x3, 5x5, and 3, 5 or 7 along one axis have)", (long long)s.kh,
-                       (long long)s.kw);
   int64_t packed, x, y;
   const int64_t most_points = ICN_WINOGRAD_MAX_N * ICN_WINOGRAD_MAX_N;
   if (!icn_mul_ok(most_points * (s.c + 1), icn_round_up(s.k, WIDEST_PANEL) + WIDEST_PANEL, &packed) || packed > INT32_MAX)
@@ -168,6 +163,27 @@ bool icn_winograd_applies(const icn_problem *problem, const icn_device_desc *dev
   if (!icn_mul_ok(s.pixels, 1 + (device->compute_units > 0 ? device->compute_units : 1), &y) || s.pixels > INT32_MAX / 2)
     return icn_decline(why_not, "%lld output pixels do not fit 31 bits", (long long)s.pixels);
   return true;
+}
+
+static bool window_is(const icn_problem *problem, int64_t side, icn_reason *why_not) {
+  const int64_t *w = problem->in[ICN_CONV_WEIGHT].shape.dim;
+  if (w[2] == side && w[3] == side) return true;
+  return icn_decline(why_not, "a %lldx%lld window, not %lldx%lld", (long long)w[2], (long long)w[3], (long long)side, (long long)side);
+}
+
+bool icn_winograd_3x3_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  return applies(problem, device, why_not) && window_is(problem, 3, why_not);
+}
+
+bool icn_winograd_5x5_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  return applies(problem, device, why_not) && window_is(problem, 5, why_not);
+}
+
+bool icn_winograd_line_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  if (!applies(problem, device, why_not)) return false;
+  const int64_t *w = problem->in[ICN_CONV_WEIGHT].shape.dim, taps = icn_max64(w[2], w[3]);
+  if ((w[2] == 1) != (w[3] == 1) && (taps == 3 || taps == 5 || taps == 7)) return true;
+  return icn_decline(why_not, "a %lldx%lld window, not 3, 5 or 7 taps along one axis", (long long)w[2], (long long)w[3]);
 }
 
 double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {

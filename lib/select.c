@@ -11,6 +11,51 @@ typedef struct candidate {
   icn_reason reason; /* when it does not apply */
 } candidate;
 
+/* The next item of a list of rows: its name, whether it is "-NAME", whether it ends in '*'. Returns false at the end. */
+typedef struct listed {
+  const char *name;
+  size_t length;
+  bool never, any_rest;
+} listed;
+
+static bool next_listed(const char **list, listed *item) {
+  if (*list == NULL || **list == '\0') return false;
+  const char *at = *list;
+  size_t length = strcspn(at, ",");
+  *list = at + length + (at[length] == ',' ? 1 : 0);
+  item->never = length > 0 && *at == '-';
+  item->name = at + (item->never ? 1 : 0);
+  item->length = length - (item->never ? 1 : 0);
+  item->any_rest = item->length > 0 && item->name[item->length - 1] == '*';
+  if (item->any_rest) item->length--;
+  return true;
+}
+
+static bool fits(const listed *item, const char *name) {
+  return strncmp(name, item->name, item->length) == 0 && (item->any_rest || name[item->length] == '\0');
+}
+
+/* True when the list prefers (or, with `never`, excludes) the row. */
+static bool is_listed(const char *list, const char *name, bool never) {
+  listed item;
+  while (next_listed(&list, &item))
+    if (item.never == never && fits(&item, name)) return true;
+  return false;
+}
+
+icn_status icn_check_rows(const icn_row_table *rows, const char *list, icn_error *error) {
+  listed item;
+  while (next_listed(&list, &item)) {
+    bool known = false;
+    for (size_t i = 0; i < rows->count; i++) known = known || fits(&item, rows->at(i)->name);
+    if (!known)
+      return icn_error_set(error, ICN_ARGUMENT,
+                           "there is no kernel row '%.*s' ('clinception plan --why' names those that a model's layers can take)",
+                           item.length > 100 ? 100 : (int)item.length, item.name);
+  }
+  return ICN_OK;
+}
+
 static candidate examine(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows) {
   candidate found;
   memset(&found, 0, sizeof found);
@@ -18,11 +63,15 @@ static candidate examine(const icn_row *row, const icn_problem *problem, const i
     (void)icn_decline(&found.reason, "the device refuses its kernel");
     return found;
   }
+  if (is_listed(forced_rows, row->name, true)) {
+    (void)icn_decline(&found.reason, "it is excluded by name");
+    return found;
+  }
   found.applies = icn_row_common_ok(problem, &found.reason) && row->applies(problem, device, &found.reason);
   if (!found.applies) return found;
   row->configure(problem, device, &found.config);
   found.cost_seconds = row->cost(problem, device, &found.config);
-  found.forced = icn_list_has(forced_rows, row->name);
+  found.forced = is_listed(forced_rows, row->name, false);
   return found;
 }
 
@@ -41,15 +90,15 @@ static void describe(const candidate *found, const icn_row *row, icn_text *text)
 }
 
 /* Every row's reason in one sentence, as far as it has room. */
-static icn_status no_row(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *name,
-                         icn_error *error) {
+static icn_status no_row(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                         const char *name, icn_error *error) {
   char key[ICN_KEY_BYTES], reasons[ICN_MESSAGE_BYTES];
   size_t length = 0;
   reasons[0] = '\0';
   for (size_t i = 0; i < rows->count && length < sizeof reasons; i++) {
     const icn_row *row = rows->at(i);
     if (row->op != problem->op) continue;
-    candidate found = examine(row, problem, device, NULL);
+    candidate found = examine(row, problem, device, forced_rows);
     length +=
         (size_t)snprintf(reasons + length, sizeof reasons - length, "%s %s: %s", length == 0 ? "" : ";", row->name, found.reason.text);
   }
@@ -79,7 +128,7 @@ icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem
     best_row = row;
     best = found;
   }
-  if (best_row == NULL) return no_row(rows, problem, device, name, error);
+  if (best_row == NULL) return no_row(rows, problem, device, forced_rows, name, error);
   choice->row = best_row;
   choice->config = best.config;
   choice->cost_seconds = best.cost_seconds;

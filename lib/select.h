@@ -11,7 +11,9 @@ typedef struct icn_choice {
   double cost_seconds;
 } icn_choice;
 
-/* `why` may be NULL; else one line for each other row of this operation: its reason or its cost.
+/* `forced_rows`: comma-separated NAMEs of rows to prefer wherever they apply, -NAMEs of rows to leave out; a last '*' stands for any rest
+ * ("-winograd*": only direct sums). NULL: none.
+ * `why` may be NULL; else one line for each other row of this operation: its reason or its cost.
  * Fails: ICN_UNSUPPORTED with the problem's key and every row's reason. `name` is the layer's, for the sentence. */
 icn_status icn_select(const icn_problem *problem, const icn_device_desc *device, const char *forced_rows, const char *name,
                       icn_choice *choice, icn_text *why, icn_error *error);

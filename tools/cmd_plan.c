@@ -12,6 +12,7 @@ typedef struct plan {
   session_options so;
   const char *device_file, *sources_dir;
   bool why;
+  char rows[SESSION_ROWS_BYTES];
   icn_model *model;
 } plan;
 
@@ -122,7 +123,7 @@ static int plan_model(plan *p, const char *path) {
   options.shapes = p->s.shapes;
   options.shape_count = p->s.shape_count;
   options.disabled_passes = p->so.passes_off;
-  options.forced_rows = p->so.rows;
+  options.forced_rows = session_rows(&p->so, p->rows);
   options.why = p->why;
   if (code == TOOL_OK && device_text != NULL) {
     options.device_text = device_text;

@@ -114,8 +114,15 @@ int session_load_model(const session *s, const char *path, icn_model **model) {
   return TOOL_OK;
 }
 
+const char *session_rows(const session_options *options, char rows[SESSION_ROWS_BYTES]) {
+  if (!options->exact) return options->rows;
+  snprintf(rows, SESSION_ROWS_BYTES, "-winograd*%s%s", options->rows == NULL ? "" : ",", options->rows == NULL ? "" : options->rows);
+  return rows;
+}
+
 int session_executor(const session *s, const session_options *options, icn_model *model, const icn_device *device, bool keep_values,
                      bool profile, icn_executor **executor) {
+  char rows[SESSION_ROWS_BYTES];
   icn_error error;
   icn_executor_options o;
   icn_executor_options_init(&o);
@@ -125,7 +132,7 @@ int session_executor(const session *s, const session_options *options, icn_model
   o.shape_count = s->shape_count;
   o.cores = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE ? 0 : (uint32_t)options->cores;
   o.disabled_passes = options->passes_off;
-  o.forced_rows = options->rows;
+  o.forced_rows = session_rows(options, rows);
   o.keep_values = keep_values;
   o.profile = profile;
   progress_show("preparing", 0, 0);

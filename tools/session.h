@@ -6,6 +6,7 @@
 
 typedef struct session_options {
   const char *device, *passes_off, *rows, *precision;
+  bool exact;
   long cores, batch;
   text_list shapes;         /* [NAME=]1x3x299x299 */
   const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
@@ -22,7 +23,8 @@ typedef struct session_options {
   {"shape", "[NAME=]SHAPE", OPTION_TEXTS, &(s).shapes, 0, 0,                                                                            \
    "the shape of an input that the model leaves open, such as image=1x3x299x299; NAME may be left out when there is one input"},        \
   {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \
-  {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply"},                 \
+  {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply; -NAME: leave one out"}, \
+  {"exact", NULL, OPTION_FLAG, &(s).exact, 0, 0, "direct sums only, no Winograd: slower, and closer to the last digit"},                 \
   {"precision", "NAME", OPTION_TEXT, &(s).precision, 0, 0, "fp32 (default); fp16w, fp16s, fp16 and auto are reserved for later"}
 #define SESSION_BATCH_OPTION(s)                                                                                                         \
   {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
@@ -36,6 +38,11 @@ typedef struct session {
   char **shape_names; /* what shapes[i].name points at */
   size_t shape_count;
 } session;
+
+/* What --rows and --exact come to, for the library: options->rows or written to `rows`. A list beyond its size names rows that do not
+ * exist. */
+enum { SESSION_ROWS_BYTES = 4096 };
+const char *session_rows(const session_options *options, char rows[SESSION_ROWS_BYTES]);
 
 /* Opens the context and finds the devices; TOOL_OK or the exit code. session_close in either case. */
 int session_open(session *s, const char *who, const session_options *options);

@@ -122,8 +122,8 @@ typedef struct icn_context_options {
   const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder (not for PoCL, which keeps its own). Copied.
                                    * "none": no cache. */
   const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
-  const char *quirks;             /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
-                                   * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
+  const char *quirks; /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
+                       * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
 } icn_context_options;
 
 typedef struct icn_context icn_context;
@@ -243,9 +243,11 @@ typedef struct icn_executor_options {
   icn_precision precision;
   uint32_t cores;              /* use only this many compute units (device partition); 0: all */
   const char *disabled_passes; /* comma-separated names, "all", or NULL */
-  const char *forced_rows;     /* comma-separated kernel rows to prefer wherever they apply, or NULL */
-  int keep_values;             /* not 0: no memory is reused, so that every value of the plan can be read after a run */
-  int profile;                 /* not 0: each step is timed by the device (icn_executor_layer) */
+  /* Comma-separated kernel rows to prefer wherever they apply, each "-NAME" one to leave out, a last '*' for any rest; or NULL.
+   * "-winograd*" keeps to direct sums: slower, and closer to the last digit. */
+  const char *forced_rows;
+  int keep_values; /* not 0: no memory is reused, so that every value of the plan can be read after a run */
+  int profile;     /* not 0: each step is timed by the device (icn_executor_layer) */
 } icn_executor_options;
 
 ICN_API void icn_executor_options_init_sized(icn_executor_options *options, size_t struct_bytes);

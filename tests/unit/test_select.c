@@ -79,6 +79,24 @@ static void a_forced_row_wins_where_it_applies(void **state) {
   assert_string_equal(choice.row->name, "relu_gpu");
 }
 
+static void an_excluded_row_is_left_out(void **state) {
+  (void)state;
+  icn_problem problem = problem_of(ICN_OP_UNARY);
+  icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  icn_choice choice;
+  icn_error error;
+  assert_int_equal(icn_select_from(&TABLE, &problem, &device, "-relu_fast", "relu1", &choice, NULL, NULL), ICN_OK);
+  assert_string_equal(choice.row->name, "relu_slow");
+  assert_int_equal(icn_select_from(&TABLE, &problem, &device, "relu_s*,-pool*", "relu1", &choice, NULL, NULL), ICN_OK);
+  assert_string_equal(choice.row->name, "relu_slow");
+  assert_string_equal(choice.rule, "forced");
+  assert_int_equal(icn_select_from(&TABLE, &problem, &device, "-relu*", "relu1", &choice, NULL, &error), ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "excluded by name"));
+  assert_int_equal(icn_check_rows(&TABLE, "-relu*,pool_gpu,", &error), ICN_OK);
+  assert_int_equal(icn_check_rows(&TABLE, "-reluctant", &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "no kernel row 'reluctant'"));
+}
+
 static void the_only_row_says_so(void **state) {
   (void)state;
   icn_problem problem = problem_of(ICN_OP_POOL);
@@ -117,6 +135,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(least_cost_wins_and_the_others_say_why),
       cmocka_unit_test(a_forced_row_wins_where_it_applies),
+      cmocka_unit_test(an_excluded_row_is_left_out),
       cmocka_unit_test(the_only_row_says_so),
       cmocka_unit_test(no_row_is_one_sentence_with_reasons),
       cmocka_unit_test(every_row_of_the_library_is_reachable),

@@ -117,7 +117,7 @@ static void weights_are_transformed_and_packed(void **state) {
   (void)state;
   enum { C = 2, OC = 17, N = 4, WIDTH = 12 };
   const icn_problem p = line_problem(C, OC);
-  const icn_row *row = icn_row_find("winograd_fused");
+  const icn_row *row = icn_row_find("winograd_line");
   const icn_config config = {{2, 4, 3, 4, 4, 1}};
   float weight[OC * C * 3], bias[OC], packed[2 * WIDTH * (N * C + 1)];
   for (int i = 0; i < OC * C * 3; i++) weight[i] = (float)(i % 23);
