@@ -95,7 +95,7 @@ uint64_t icn_conv_transpose_nhwc_pack_bytes(const icn_problem *problem, const ic
 void icn_conv_transpose_nhwc_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const int64_t padded = icn_round_up(s.oc, config->value[VW]);
-  memset(packed, 0, icn_conv_transpose_nhwc_pack_bytes(problem, config));
+  memset(packed, 0, (size_t)icn_conv_transpose_nhwc_pack_bytes(problem, config));
   float *line = packed;
   for (int64_t group = 0; group < s.groups; group++)
     for (int64_t ky = 0; ky < s.kh; ky++)

@@ -63,7 +63,7 @@ uint64_t icn_depthwise_pack_bytes(const icn_problem *problem, const icn_config *
 void icn_depthwise_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const int64_t padded = icn_round_up(s.k, config->value[VW]);
-  memset(packed, 0, icn_depthwise_pack_bytes(problem, config));
+  memset(packed, 0, (size_t)icn_depthwise_pack_bytes(problem, config));
   for (int64_t c = 0; c < s.k; c++) {
     for (int64_t ky = 0; ky < s.kh; ky++)
       for (int64_t kx = 0; kx < s.kw; kx++) packed[(ky * s.kw + kx) * padded + c] = icn_conv_weight(problem, constants, c, 0, ky, kx);

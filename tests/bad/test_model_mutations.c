@@ -19,8 +19,8 @@ static uint64_t next_random(void) { /* xorshift64 */
 
 static void mutate(uint8_t *data, size_t bytes) {
   static const uint8_t NASTY[] = {0x00, 0x01, 0x02, 0x7f, 0x80, 0xff};
-  size_t changes = 1 + next_random() % 3;
-  for (size_t i = 0; i < changes; i++) {
+  const int changes = 1 + (int)(next_random() % 3);
+  for (int i = 0; i < changes; i++) {
     uint8_t *at = &data[next_random() % bytes];
     bool flip = next_random() % 2 == 0;
     if (flip) *at = (uint8_t)(*at ^ (1U << next_random() % 8));

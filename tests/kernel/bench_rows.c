@@ -122,7 +122,7 @@ static void trial_make(trial *t, icn_runtime *runtime, const icn_row *row, const
   const uint64_t bytes = row->pack_bytes != NULL ? row->pack_bytes(p, &config) : 0;
   t->copies = bytes == 0 ? 1 : (int)(40e6 / (double)bytes) + 1;
   if (t->copies > MAX_COPIES) t->copies = MAX_COPIES;
-  float *packed = bytes > 0 ? malloc(bytes) : NULL;
+  float *packed = bytes > 0 ? malloc((size_t)bytes) : NULL;
   if (packed != NULL) row->pack(p, &config, constants, packed);
   for (int copy = 0; copy < t->copies; copy++) {
     if (packed != NULL) check(icn_buffer_create(runtime, bytes, packed, &t->packed[copy], &error), &error);
@@ -170,7 +170,7 @@ static double trial_time(trial *t, icn_runtime *runtime, double flop, double pea
 /* Largest difference of two rows' outputs over the largest output. */
 static double difference(icn_runtime *runtime, icn_buffer *a, icn_buffer *b, uint64_t bytes) {
   icn_error error;
-  float *x = malloc(bytes), *y = malloc(bytes);
+  float *x = malloc((size_t)bytes), *y = malloc((size_t)bytes);
   check(icn_buffer_read(runtime, a, 0, bytes, x, &error), &error);
   check(icn_buffer_read(runtime, b, 0, bytes, y, &error), &error);
   double worst = 0, largest = 1e-30;

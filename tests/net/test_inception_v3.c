@@ -105,7 +105,10 @@ static double largest_difference(const float *got, const float *want, size_t cou
 
 static double largest(const float *values, size_t count) {
   double most = 0;
-  for (size_t i = 0; i < count; i++) most = fmax(most, fabs((double)values[i]));
+  for (size_t i = 0; i < count; i++) {
+    const double size = fabs((double)values[i]);
+    if (size > most) most = size; /* gcc 12 for aarch64 at -O3 breaks on fmax() here */
+  }
   return most;
 }
 

@@ -1,5 +1,6 @@
 /* Files, folders, confinement, mutex and time of the operating system layer. The disk-full cases use a file size limit and /dev/full. */
-#define _XOPEN_SOURCE 700
+#define _XOPEN_SOURCE     700
+#define _FILE_OFFSET_BITS 64 /* without it a 32-bit program sees no entries of a folder on a large file system */
 #include "support/icn_test.h"
 
 #include <dirent.h>
