@@ -104,3 +104,9 @@ icn_test(unit quirks)
 add_executable(host_flow vendors/host_flow.c)
 target_link_libraries(host_flow PRIVATE clinception_static icn_flags)
 icn_test(unit winograd)
+
+# vendors/build_programs: builds them on a device and asks its driver for each kernel.
+add_executable(build_programs vendors/build_programs.c)
+target_include_directories(build_programs SYSTEM PRIVATE ${ICN_OPENCL_INCLUDE})
+target_compile_definitions(build_programs PRIVATE CL_TARGET_OPENCL_VERSION=300)
+target_link_libraries(build_programs PRIVATE clinception_static icn_flags)

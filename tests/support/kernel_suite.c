@@ -10,12 +10,21 @@ enum { MAX_DEVICES = 16, SHOWN_FAILURES = 5, ONCE_FLOP = 30000 };
 
 /* ------------------------------------------------------------ devices */
 
+/* With `one`: what a row is run on. */
+typedef struct choice {
+  bool made;
+  size_t number; /* of the case */
+  icn_case_layout layout;
+  double size; /* what made it the smallest */
+} choice;
+
 typedef struct device_run {
   icn_runtime *runtime;
   const char *name;
   icn_device_desc described; /* as rows see it */
   size_t *ran, *declined;    /* a row each */
   icn_reason *reason;
+  choice *choices;
 } device_run;
 
 typedef struct driver {
@@ -23,7 +32,7 @@ typedef struct driver {
   device_run devices[MAX_DEVICES];
   int device_count;
   size_t failures;
-  bool small, once;
+  bool small, once, one;
 } driver;
 
 static bool device_wanted(const char *name) {
@@ -58,6 +67,7 @@ static void driver_open(driver *d) {
   memset(d, 0, sizeof *d);
   const char *which = getenv("ICN_TEST_CASES");
   d->once = which != NULL && strcmp(which, "once") == 0;
+  d->one = which != NULL && strcmp(which, "one") == 0;
   d->small = d->once || (which != NULL && strcmp(which, "small") == 0);
   assert_int_equal(icn_context_create(NULL, &d->context, &error), ICN_OK);
   for (size_t i = 0; i < icn_context_device_count(d->context) && d->device_count < MAX_DEVICES; i++) {
@@ -69,6 +79,7 @@ static void driver_open(driver *d) {
     run->ran = calloc(icn_row_count(), sizeof *run->ran);
     run->declined = calloc(icn_row_count(), sizeof *run->declined);
     run->reason = calloc(icn_row_count(), sizeof *run->reason);
+    run->choices = calloc(icn_row_count(), sizeof *run->choices);
     if (icn_runtime_create(d->context, device, NULL, &run->runtime, &error) != ICN_OK) fail_msg("%s: %s", name, error.message);
     run->described = pretended(icn_runtime_desc(run->runtime));
   }
@@ -80,6 +91,7 @@ static void driver_close(driver *d) {
     free(d->devices[i].ran);
     free(d->devices[i].declined);
     free(d->devices[i].reason);
+    free(d->devices[i].choices);
   }
   icn_context_destroy(d->context);
 }
@@ -91,12 +103,55 @@ static bool row_wanted(const icn_row *row, icn_op op) {
   return row->op == op && (list == NULL || *list == '\0' || icn_list_has(list, row->name));
 }
 
-static void run_rows(driver *d, device_run *device, const icn_problem *problem, const icn_case_data *data, icn_case_layout layout) {
+/* Small is good, but not so small that a kernel has nothing to do: results that are not exact, and fewer than 64 of them, come last. */
+static double size_as_choice(const icn_case *c) {
+  double size = icn_problem_flop(&c->problem) + icn_problem_bytes(&c->problem);
+  if (!icn_case_has_mode(c, ICN_CASE_EXACT)) size += 1e18;
+  if (icn_shape_elems(&c->problem.out.shape) < 64) size += 1e15;
+  return size;
+}
+
+static void offer(device_run *device, const icn_problem *problem, const choice *offered) {
+  for (size_t i = 0; i < icn_row_count(); i++) {
+    const icn_row *row = icn_row_at(i);
+    choice *best = &device->choices[i];
+    if (!row_wanted(row, problem->op) || (best->made && best->size < offered->size)) continue;
+    icn_reason *why = &device->reason[i];
+    if (icn_row_common_ok(problem, why) && row->applies(problem, &device->described, why)) *best = *offered;
+  }
+}
+
+/* Finds the smallest case of each row. */
+static void choose_cases(driver *d, const icn_case_list *suite) {
+  for (size_t number = 0; number < suite->count; number++) {
+    const icn_case *c = &suite->cases[number];
+    for (icn_case_layout layout = ICN_CASE_DENSE; layout < ICN_CASE_LAYOUTS; layout++) {
+      icn_problem problem;
+      if (!icn_case_problem(c, layout, &problem)) continue;
+      const choice offered = {true, number, layout, size_as_choice(c)};
+      for (int i = 0; i < d->device_count; i++) offer(&d->devices[i], &problem, &offered);
+    }
+  }
+}
+
+static bool is_chosen(const choice *chosen, size_t number, icn_case_layout layout) {
+  return chosen->made && chosen->number == number && chosen->layout == layout;
+}
+
+static bool is_chosen_by_any(const driver *d, size_t number) {
+  for (int i = 0; i < d->device_count; i++)
+    for (size_t k = 0; k < icn_row_count(); k++)
+      if (d->devices[i].choices[k].made && d->devices[i].choices[k].number == number) return true;
+  return false;
+}
+
+static void run_rows(driver *d, device_run *device, size_t number, const icn_problem *problem, const icn_case_data *data,
+                     icn_case_layout layout) {
   const icn_case *c = data->source;
   const bool twice = !d->once && (c->flags & ICN_CASE_LARGE) == 0;
   for (size_t i = 0; i < icn_row_count(); i++) {
     const icn_row *row = icn_row_at(i);
-    if (!row_wanted(row, problem->op)) continue;
+    if (!row_wanted(row, problem->op) || (d->one && !is_chosen(&device->choices[i], number, layout))) continue;
     icn_check_result result;
     const icn_check_outcome outcome = icn_kernel_check(device->runtime, &device->described, row, problem, data, twice, &result);
     if (outcome == ICN_CHECK_DECLINED) {
@@ -113,8 +168,8 @@ static void run_rows(driver *d, device_run *device, const icn_problem *problem, 
   }
 }
 
-/* With `once`: one mode, one layout (the one with gaps), one run. */
-static void run_case(driver *d, const icn_case *c) {
+/* With `once`: one mode, one layout (the one with gaps), one run. With `one`: one mode, and the layout that was chosen. */
+static void run_case(driver *d, const icn_case *c, size_t number) {
   for (icn_case_mode mode = 0; mode < ICN_CASE_MODES; mode++) {
     if (!icn_case_has_mode(c, mode)) continue;
     icn_case_data data;
@@ -125,10 +180,10 @@ static void run_case(driver *d, const icn_case *c) {
     for (icn_case_layout layout = only_strided ? ICN_CASE_STRIDED : ICN_CASE_DENSE; layout < ICN_CASE_LAYOUTS; layout++) {
       icn_problem problem;
       if (!icn_case_problem(c, layout, &problem)) continue;
-      for (int i = 0; i < d->device_count; i++) run_rows(d, &d->devices[i], &problem, &data, layout);
+      for (int i = 0; i < d->device_count; i++) run_rows(d, &d->devices[i], number, &problem, &data, layout);
     }
     icn_case_data_free(&data);
-    if (d->once) return;
+    if (d->once || d->one) return;
   }
 }
 
@@ -149,8 +204,9 @@ static void report(driver *d, const char *family, uint32_t ops) {
     for (size_t k = 0; k < icn_row_count(); k++) {
       const icn_row *row = icn_row_at(k);
       if ((ops >> row->op & 1U) == 0 || !row_wanted(row, row->op)) continue;
+      const char *why = device->ran[k] > 0 && device->declined[k] == 0 ? "" : device->reason[k].text;
       print_message("%s on %s: row %s ran %zu, declined %zu%s%s\n", family, device->name, row->name, device->ran[k], device->declined[k],
-                    device->declined[k] > 0 ? ", last: " : "", device->reason[k].text);
+                    why[0] != '\0' ? ", last: " : "", why);
       if (device->ran[k] > 0 || d->small || !must_run(k)) continue;
       d->failures++;
       print_error("%s: row %s ran on no case\n", device->name, row->name);
@@ -175,11 +231,13 @@ static void rows_agree_with_the_reference(void **state) {
   size_t cases = 0;
   uint32_t ops = 0;
   double start = icn_os_seconds();
+  if (d.one) choose_cases(&d, &suite);
   for (size_t i = 0; i < suite.count; i++) {
     if (d.small && (suite.cases[i].flags & ICN_CASE_LARGE) != 0) continue;
     if (d.once && icn_problem_flop(&suite.cases[i].problem) > ONCE_FLOP) continue;
     ops |= 1U << suite.cases[i].problem.op;
-    run_case(&d, &suite.cases[i]);
+    if (d.one && !is_chosen_by_any(&d, i)) continue;
+    run_case(&d, &suite.cases[i], i);
     cases++;
   }
   report(&d, suite_family, ops);

@@ -4,8 +4,10 @@
  *
  * Environment: ICN_TEST_DEVICES = "all" (default) or comma-separated parts of device names; ICN_TEST_CASES = "small" leaves out the cases
  * marked LARGE, "once" these, all above 30 kFLOP, and all but one mode, layout and run of each case (for oclgrind, a thousand times
- * slower than a device); ICN_TEST_ROWS = comma-separated row names (default: all); ICN_TEST_PRETEND = "vector4", "vector8", "vector16",
- * "gpu", comma-separated: rows see such a device, so that what they emit for it is tested on the device that is here. */
+ * slower than a device), "one" runs each row once, on the smallest case it takes, in exact mode where one has that (for emulated
+ * processors, where the kernels' compiler takes long); ICN_TEST_ROWS = comma-separated row names (default: all); ICN_TEST_PRETEND =
+ * "vector4", "vector8", "vector16", "gpu", comma-separated: rows see such a device, so that what they emit for it is tested on the device
+ * that is here. */
 #ifndef ICN_TEST_KERNEL_SUITE_H
 #define ICN_TEST_KERNEL_SUITE_H
 

@@ -64,13 +64,13 @@ make_python_env() {
 }
 
 # run_ctest LABELS [ENV=VALUE...]: cmocka tests of $ICN_BUILD through ctest (LABELS as for ctest -L). Adds to PASSED and SKIPPED; shows what failed
-# and returns 1 when something did or when nothing ran.
+# and returns 1 when something did or when nothing ran. CTEST_ONLY (a regular expression) narrows the tests by name.
 PASSED=0 SKIPPED=0
 run_ctest() {
   local labels=$1 log code=0 ok
   log=$(mktemp "$ICN_WORK/ctest.XXXXXX")
   shift
-  env CMOCKA_MESSAGE_OUTPUT=tap "$@" ctest --test-dir "$ICN_BUILD" -V -L "$labels" --timeout 1800 >"$log" 2>&1 || code=$?
+  env CMOCKA_MESSAGE_OUTPUT=tap "$@" ctest --test-dir "$ICN_BUILD" -V -L "$labels" -R "${CTEST_ONLY:-.}" --timeout 1800 >"$log" 2>&1 || code=$?
   ok=$(grep -E '^[0-9]+: ok ' "$log" | grep -cvE '# SKIP' || :)
   PASSED=$((PASSED + ok))
   SKIPPED=$((SKIPPED + $(grep -cE '^[0-9]+: (not )?ok [0-9]+ .*# SKIP' "$log" || :)))
