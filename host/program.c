@@ -12,6 +12,7 @@
 struct icn_program {
   icn_program *next;
   char *file, *options; /* options as the row gave them */
+  char *kernel;         /* NULL: all of the file's; else this one alone */
   cl_program program;
   icn_cache_key key;
   bool from_cache;
@@ -176,6 +177,7 @@ static icn_status build(icn_share *share, icn_program *entry, bool anew, icn_err
   icn_text source;
   icn_text_init(&source, &context->allocator);
   ICN_TRY(icn_source_text(context->kernel_dir, entry->file, &source, error));
+  if (entry->kernel != NULL) icn_source_keep_kernel(source.data, entry->kernel);
   icn_program_options(&share->desc, entry->options, options);
   entry->key = icn_cache_key_of(&share->desc, source.data, source.length, options);
   if (anew || !build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
@@ -209,25 +211,35 @@ static void program_destroy(icn_share *share, icn_program *entry) {
   if (entry->program != NULL) (void)share->cl->clReleaseProgram(entry->program);
   icn_release(allocator, entry->file);
   icn_release(allocator, entry->options);
+  icn_release(allocator, entry->kernel);
   icn_release(allocator, entry);
 }
 
-static icn_status find_or_build(icn_share *share, const char *file, const char *options, icn_program **result, icn_error *error) {
+static bool serves(const icn_program *known, const char *file, const char *options, const char *kernel) {
+  if (strcmp(known->file, file) != 0 || strcmp(known->options, options) != 0) return false;
+  return known->kernel == NULL || strcmp(known->kernel, kernel) == 0;
+}
+
+static icn_status find_or_build(icn_share *share, const char *file, const char *options, const char *kernel, icn_program **result,
+                                icn_error *error) {
   icn_status status = ICN_OK;
   const icn_allocator *allocator = &share->context->allocator;
   icn_program *entry = NULL;
   *result = NULL;
   for (icn_program *known = share->programs; known != NULL; known = known->next) {
-    if (strcmp(known->file, file) == 0 && strcmp(known->options, options) == 0) {
-      *result = known;
-      return ICN_OK;
-    }
+    if (!serves(known, file, options, kernel)) continue;
+    *result = known;
+    return ICN_OK;
   }
   entry = icn_allocate_array(allocator, 1, sizeof *entry);
   if (entry == NULL) return icn_error_memory(error, sizeof *entry, "a program");
   entry->file = icn_text_copy(allocator, file);
   entry->options = icn_text_copy(allocator, options);
-  if (entry->file == NULL || entry->options == NULL) ICN_TRY(icn_error_memory(error, strlen(options) + 1, "a program"));
+  const bool alone = icn_quirk_of(&share->desc, ICN_AVOID_LARGE_PROGRAMS) != NULL;
+  if (alone) entry->kernel = icn_text_copy(allocator, kernel);
+  if (entry->file == NULL || entry->options == NULL || (alone && entry->kernel == NULL)) {
+    ICN_TRY(icn_error_memory(error, strlen(options) + 1, "a program"));
+  }
   ICN_TRY(build(share, entry, false, error));
   entry->next = share->programs;
   share->programs = entry;
@@ -262,7 +274,7 @@ icn_status icn_program_kernel(icn_share *share, const char *file, const char *op
   cl_int code = CL_SUCCESS;
   *result = NULL;
   icn_mutex_lock(share->mutex);
-  ICN_TRY(find_or_build(share, file, options, &entry, error));
+  ICN_TRY(find_or_build(share, file, options, kernel, &entry, error));
   ICN_TRY(create_kernel(share, entry, kernel, result, &code, error));
   if (code != CL_SUCCESS) ICN_TRY(fail_kernel(share, entry, kernel, subject, code, error));
   if (entry->unsaved) save(share, entry);

@@ -111,3 +111,22 @@ icn_status icn_source_text(const char *kernel_dir, const char *file, icn_text *t
   if (status == ICN_OK && text->failed) status = icn_error_memory(error, text->length, "a kernel's source");
   return status;
 }
+
+/* The kernel that begins at `start` is called `name`: "__kernel attributes void name(". */
+static bool is_kernel(const char *start, const char *name) {
+  const size_t length = strlen(name);
+  const char *found = strstr(start, "void ");
+  return found != NULL && strncmp(found + 5, name, length) == 0 && found[5 + length] == '(';
+}
+
+void icn_source_keep_kernel(char *source, const char *kernel) {
+  bool blank = false;
+  for (char *line = source; *line != '\0';) {
+    const size_t length = strcspn(line, "\n");
+    const bool last = length == 1 && line[0] == '}';
+    if (strncmp(line, "__kernel", 8) == 0) blank = !is_kernel(line, kernel);
+    if (blank) memset(line, ' ', length);
+    if (last) blank = false;
+    line += length + (line[length] == '\n' ? 1 : 0);
+  }
+}

@@ -194,6 +194,7 @@ const char *icn_quirk_workaround_text(const icn_quirk *quirk, char text[ICN_QUIR
       [ICN_AVOID_BINARIES] = "no program binaries are kept or taken",
       [ICN_AVOID_UNASKED_CACHE] = "binaries are kept only in a folder that was named",
       [ICN_AVOID_BUILD_OPTION] = "built with %s",
+      [ICN_AVOID_LARGE_PROGRAMS] = "a program for each kernel",
       [ICN_AVOID_LONG_QUEUES] = "a flush after every %u launches",
       [ICN_AVOID_ENVIRONMENT] = "wants %s in the environment",
       [ICN_AVOID_TRUST] = "run 'clinception check' before trusting results",

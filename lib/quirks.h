@@ -17,15 +17,16 @@ typedef enum icn_workaround {
   ICN_AVOID_SUB_GROUPS,      /* no rows with sub-groups */
   ICN_AVOID_LAUNCHES,        /* number: nanoseconds that one launch costs */
   /* in what is done */
-  ICN_AVOID_FMA,           /* multiply-adds may become mad(), never a slow fma(); the description's fast_fma is false too */
-  ICN_AVOID_PROFILING,     /* no profiling queue; layer times are 0 */
-  ICN_AVOID_SUB_DEVICES,   /* `cores` is refused */
-  ICN_AVOID_BINARIES,      /* programs are always compiled from source */
-  ICN_AVOID_UNASKED_CACHE, /* binaries are kept only where somebody named the folder */
-  ICN_AVOID_BUILD_OPTION,  /* text: added to the build options */
-  ICN_AVOID_LONG_QUEUES,   /* number: clFlush after this many launches */
-  ICN_AVOID_ENVIRONMENT,   /* text: NAME=VALUE; a log line says so where NAME is not set */
-  ICN_AVOID_TRUST,         /* a log line: check the results on this device */
+  ICN_AVOID_FMA,            /* multiply-adds may become mad(), never a slow fma(); the description's fast_fma is false too */
+  ICN_AVOID_PROFILING,      /* no profiling queue; layer times are 0 */
+  ICN_AVOID_SUB_DEVICES,    /* `cores` is refused */
+  ICN_AVOID_BINARIES,       /* programs are always compiled from source */
+  ICN_AVOID_UNASKED_CACHE,  /* binaries are kept only where somebody named the folder */
+  ICN_AVOID_BUILD_OPTION,   /* text: added to the build options */
+  ICN_AVOID_LARGE_PROGRAMS, /* a program for each kernel */
+  ICN_AVOID_LONG_QUEUES,    /* number: clFlush after this many launches */
+  ICN_AVOID_ENVIRONMENT,    /* text: NAME=VALUE; a log line says so where NAME is not set */
+  ICN_AVOID_TRUST,          /* a log line: check the results on this device */
   ICN_WORKAROUND_COUNT
 } icn_workaround;
 

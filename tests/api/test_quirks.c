@@ -52,6 +52,14 @@ static const device_names
               "QUALCOMM Adreno(TM)",
               "OpenCL 3.0 QUALCOMM build: 0 Compiler E031.38.01.00",
               "OpenCL 3.0 Adreno(TM) 740"},
+    ADRENO_642L = {"gpu",
+                   "QUALCOMM",
+                   "QUALCOMM Snapdragon(TM)",
+                   "QUALCOMM Adreno(TM)",
+                   "OpenCL 2.0 QUALCOMM build: 0 Compiler E031.45.01.08",
+                   "OpenCL 2.0 Adreno(TM) 642L"},
+    RADEON_5700 = {"gpu",     "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing",
+                   "gfx1010", "3182.0 (HSA1.1,LC)",           "OpenCL 2.0 "},
     INTEL_UHD = {"gpu", "Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) UHD Graphics 630", "22.43", "OpenCL 3.0 NEO "},
     POWERVR = {"gpu", "Imagination Technologies", "PowerVR Rogue", "PowerVR Rogue GE8320", "1.13", "OpenCL 1.2 "},
     OCLGRIND = {"cpu", "University of Bristol", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10", "OpenCL 1.2 (Oclgrind 21.10)"},
@@ -347,6 +355,23 @@ static void the_optimiser_is_off_in_oclgrind(void **state) {
   assert_built_with(begin(state, &OCLGRIND), "oclgrind_freeze", "-cl-opt-disable");
 }
 
+/* A compiler that fails on programs with pool_any does not see it beside the kernel that is wanted from the same file. */
+static void a_kernel_is_a_program_on_an_adreno_6xx(void **state) {
+  fixture *f = begin(state, &ADRENO_642L);
+  const wanted plain = {0, 0};
+  icn_context *context = open_with(f, "adreno_6xx_programs", "none");
+  f->driver->set("build_fails", "pool_any");
+  use_well(f, context, &plain);
+  assert_null(strstr(f->log, "did not build"));
+  icn_context_destroy(context);
+  context = open_without(f, "adreno_6xx_programs", "none");
+  icn_error error;
+  (void)use(f, context, &plain, &error); /* other rows may take their place */
+  assert_non_null(strstr(f->log, "pool.cl' with options"));
+  icn_context_destroy(context);
+  end(f);
+}
+
 /* ------------------------------------------------- queues, parts of a device */
 
 /* One queue is made and it has no profiling; without the quirk, one with profiling is tried first. */
@@ -528,6 +553,7 @@ static void assert_warned(fixture *f, const char *quirk, const char *words) {
 
 static void wrong_results_are_warned_of(void **state) {
   assert_warned(begin(state, &RADEON), "amd_gfx1100_3570", "is known for wrong results (KataGo #908)");
+  assert_warned(begin(state, &RADEON_5700), "amd_gfx101x", "is known for wrong results (KataGo #199");
   assert_warned(begin(state, &ADRENO), "adreno_e031_38", "is known for wrong results, cured in E031.45");
 }
 
@@ -578,6 +604,7 @@ int main(void) {
       cmocka_unit_test(multiply_adds_are_mads),
       cmocka_unit_test(the_optimiser_is_off_on_a_powervr),
       cmocka_unit_test(the_optimiser_is_off_in_oclgrind),
+      cmocka_unit_test(a_kernel_is_a_program_on_an_adreno_6xx),
       cmocka_unit_test(old_mali_queues_do_not_profile),
       cmocka_unit_test(panfrost_queues_do_not_profile),
       cmocka_unit_test(old_rusticl_queues_do_not_profile),

@@ -6,6 +6,7 @@
 #include "glob.h"
 #include "kernel.h"
 #include "kernels_embedded.h"
+#include "source_text.h"
 #include "support/icn_test.h"
 
 static void patterns_cover_whole_texts(void **state) {
@@ -184,6 +185,10 @@ static const quirk_case QUIRK_CASES[] = {
     {"powervr_ge8320_optimiser",
      {GPU, "Imagination Technologies", "PowerVR", "PowerVR Rogue GE8320", "1.13", "OpenCL 1.2"},
      {GPU, "Imagination Technologies", "PowerVR", "PowerVR Rogue GE8300", "1.13", "OpenCL 1.2"}},
+    {"adreno_6xx_programs",
+     {GPU, QCOM, "QUALCOMM Adreno(TM)", "E031.38.01.08", "OpenCL 2.0 Adreno(TM) 642L"},
+     {GPU, QCOM, "QUALCOMM Adreno(TM) 840", "E031.47", "OpenCL 3.0 Adreno(TM) 840"}},
+    {"amd_gfx101x", {GPU, AMD, "gfx1010:xnack-", "3182.0", "OpenCL 2.0"}, {GPU, AMD, "gfx1030", "3182.0", "OpenCL 2.0"}},
     {"oclgrind_freeze",
      {CPU, "University of Bristol", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10", "OpenCL 1.2 (Oclgrind 21.10)"},
      {CPU, "AuthenticAMD", "Portable Computing Language", "basic", "3.1", "OpenCL 3.0 PoCL 3.1"}},
@@ -435,6 +440,32 @@ static void build_options_have_no_comma(void **state) {
   assert_true(launches > 1000);
 }
 
+/* Every kernel is found by icn_source_keep_kernel, alone, and no other is left. */
+static void kernels_can_stand_alone(void **state) {
+  (void)state;
+  size_t kernels = 0;
+  for (size_t i = 0; i < icn_kernel_source_count; i++) {
+    const icn_kernel_source *file = &icn_kernel_sources[i];
+    for (const char *at = strstr(file->text, "__kernel "); at != NULL; at = strstr(at + 1, "__kernel ")) {
+      char name[64] = "", *copy = calloc(file->bytes + 1, 1);
+      assert_non_null(copy);
+      memcpy(copy, file->text, file->bytes);
+      const char *type = strstr(at, "void ");
+      if (type == NULL || sscanf(type, "void %63[a-z0-9_]", name) != 1) fail_msg("%s: a kernel without a name", file->name);
+      icn_source_keep_kernel(copy, name);
+      const char *left = strstr(copy, "__kernel");
+      if (left == NULL || strstr(left + 1, "__kernel") != NULL) fail_msg("%s: '%s' does not stand alone", file->name, name);
+      const char *end = strstr(left, "\n}\n");
+      assert_non_null(end);
+      assert_memory_equal(left, at, (size_t)(end - left)); /* itself untouched, where it was */
+      assert_int_equal(left - copy, at - file->text);
+      free(copy);
+      kernels++;
+    }
+  }
+  assert_true(kernels > 25);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(patterns_cover_whole_texts),
@@ -447,6 +478,7 @@ int main(void) {
       cmocka_unit_test(active_rows_are_printed),
       cmocka_unit_test(no_kernel_needs_fma),
       cmocka_unit_test(build_options_have_no_comma),
+      cmocka_unit_test(kernels_can_stand_alone),
   };
   return cmocka_run_group_tests_name("quirks", tests, NULL, NULL);
 }
