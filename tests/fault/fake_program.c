@@ -24,44 +24,47 @@ static bool claims(const char *extension, size_t length) {
   return false;
 }
 
-/* Lines that take back the macros of what the real device has and the claimed one has not. */
-static void write_prefix(cl_context context, char *text, size_t bytes) {
+/* Lines that take back the macros of what the real device has and the claimed one has not, as far as the source asks for them (what it does
+ * not ask for would only keep the driver's own cache from knowing it). */
+static void write_prefix(cl_context context, const char *source, char *text, size_t bytes) {
+  static const char FAST_FMA[] = "FP_FAST_FMAF";
   cl_device_id id = NULL, ids[64];
   char extensions[16384] = "";
   cl_ulong fast;
   size_t length = 0;
   text[0] = '\0';
-  if (fake_number(FAKE_fast_fma, &fast) && fast == 0) length += (size_t)snprintf(text, bytes, "#undef FP_FAST_FMAF\n");
+  if (fake_number(FAKE_fast_fma, &fast) && fast == 0 && strstr(source, FAST_FMA) != NULL) {
+    length += (size_t)snprintf(text, bytes, "#undef %s\n", FAST_FMA);
+  }
   if (fake_target.clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof ids, ids, NULL) == CL_SUCCESS) id = ids[0];
   if (id == NULL || fake_text(FAKE_extensions) == NULL) return;
   if (fake_target.clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL) != CL_SUCCESS) return;
-  for (char *word = strtok(extensions, " "); word != NULL; word = strtok(NULL, " ")) {
-    if (!claims(word, strlen(word)) && length < bytes) length += (size_t)snprintf(text + length, bytes - length, "#undef %s\n", word);
+  for (char *word = strtok(extensions, " "); word != NULL && length < bytes; word = strtok(NULL, " ")) {
+    if (strstr(source, word) == NULL || claims(word, strlen(word))) continue;
+    length += (size_t)snprintf(text + length, bytes - length, "#undef %s\n", word);
   }
 }
 
-/* `first`, where it is not empty, and the texts as one. */
-static char *join(const char *first, cl_uint count, const char **texts, const size_t *bytes) {
-  static const char LINE[] = "#line 1\n";
-  size_t length = strlen(first) + sizeof LINE;
+/* The texts as one. */
+static char *join(cl_uint count, const char **texts, const size_t *bytes) {
+  size_t length = 0;
   for (cl_uint i = 0; i < count; i++) length += bytes == NULL || bytes[i] == 0 ? strlen(texts[i]) : bytes[i];
   char *whole = calloc(length + 1, 1);
-  if (whole == NULL) return NULL;
-  size_t at = first[0] == '\0' ? 0 : (size_t)sprintf(whole, "%s%s", first, LINE);
-  for (cl_uint i = 0; i < count; i++) {
+  for (cl_uint i = 0, at = 0; i < count && whole != NULL; i++) {
     const size_t part = bytes == NULL || bytes[i] == 0 ? strlen(texts[i]) : bytes[i];
     memcpy(whole + at, texts[i], part);
-    at += part;
+    at += (cl_uint)part;
   }
   return whole;
 }
 
 cl_program fake_create_program(cl_context context, cl_uint count, const char **texts, const size_t *bytes, cl_int *code) {
   char prefix[8192];
-  write_prefix(context, prefix, sizeof prefix);
-  char *source = join(prefix, count, texts, bytes);
+  char *source = join(count, texts, bytes);
   if (source == NULL) return no_object(CL_OUT_OF_HOST_MEMORY, code);
-  cl_program made = fake_target.clCreateProgramWithSource(context, 1, (const char **)&source, NULL, code);
+  write_prefix(context, source, prefix, sizeof prefix);
+  const char *parts[] = {prefix, prefix[0] == '\0' ? "" : "#line 1\n", source};
+  cl_program made = fake_target.clCreateProgramWithSource(context, 3, parts, NULL, code);
   fake_object *known = made == NULL ? NULL : fake_object_make(made);
   if (known != NULL) known->source = source;
   if (known == NULL) free(source);
