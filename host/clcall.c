@@ -1,5 +1,6 @@
 #include "clcall.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CODE(name) \
@@ -89,10 +90,22 @@ icn_status icn_cl_status(cl_int code) {
   }
 }
 
+/* "cl->clGetDeviceInfo(id, CL_DEVICE_TYPE, ...)" as "clGetDeviceInfo(CL_DEVICE_TYPE)": the function and what it was asked for. */
+static void call_name(const char *call, char *name, size_t bytes) {
+  const char *start = strstr(call, "cl->cl");
+  start = start == NULL ? call : start + 4;
+  const char *end = start + strcspn(start, "("), *asked = strstr(start, "CL_");
+  if (strncmp(start, "clGet", 5) == 0 && asked != NULL) {
+    snprintf(name, bytes, "%.*s(%.*s)", (int)(end - start), start, (int)strcspn(asked, ",)"), asked);
+  } else {
+    snprintf(name, bytes, "%.*s", (int)(end - start), start);
+  }
+}
+
 icn_status icn_cl_fail(icn_error *error, cl_int code, const char *call, const char *subject) {
-  const char *name = strstr(call, "->cl"); /* "cl->clFinish(queue)" */
-  if (name != NULL) call = name + 2;
+  char name[128];
+  call_name(call, name, sizeof name);
   const char *before = subject == NULL ? "" : subject, *between = subject == NULL ? "" : ": ";
-  return icn_error_set(error, icn_cl_status(code), "%s%sthe OpenCL call %s failed with %s (%d)", before, between, call,
+  return icn_error_set(error, icn_cl_status(code), "%s%sthe OpenCL call %s failed with %s (%d)", before, between, name,
                        icn_cl_error_name(code), code);
 }

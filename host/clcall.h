@@ -9,7 +9,7 @@ const char *icn_cl_error_name(cl_int code);
 /* ICN_DEVICE, or ICN_DEVICE_MEMORY / ICN_NO_MEMORY where the code says so. */
 icn_status icn_cl_status(cl_int code);
 /* That status. `call` is the call's text, `subject` (may be NULL) what it was
- * made for: "layer 'conv2d_1': the OpenCL call clFinish(queue) failed with CL_OUT_OF_RESOURCES (-5)". */
+ * made for: "layer 'conv2d_1': the OpenCL call clFinish failed with CL_OUT_OF_RESOURCES (-5)". */
 icn_status icn_cl_fail(icn_error *error, cl_int code, const char *call, const char *subject);
 
 /* As ICN_TRY, for an OpenCL call; ICN_CL_FOR names the layer or file that it is made for; ICN_CL_CODE takes a code that the call left in a

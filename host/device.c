@@ -150,6 +150,7 @@ icn_status icn_device_describe(const icn_cl *cl, cl_device_id id, icn_device_des
   icn_status status = ICN_OK;
   cl_device_type type = 0;
   cl_platform_id platform = NULL;
+  char platform_name[1024] = "";
   memset(desc, 0, sizeof *desc);
   ICN_TRY(device_text(cl, id, CL_DEVICE_NAME, "clGetDeviceInfo(CL_DEVICE_NAME)", desc->name, sizeof desc->name, error));
   ICN_TRY(device_text(cl, id, CL_DEVICE_VENDOR, "clGetDeviceInfo(CL_DEVICE_VENDOR)", desc->vendor, sizeof desc->vendor, error));
@@ -158,8 +159,9 @@ icn_status icn_device_describe(const icn_cl *cl, cl_device_id id, icn_device_des
   ICN_TRY(
       device_text(cl, id, CL_DEVICE_EXTENSIONS, "clGetDeviceInfo(CL_DEVICE_EXTENSIONS)", desc->extensions, sizeof desc->extensions, error));
   ICN_CL(cl->clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
-  ICN_CL(cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof desc->platform - 1, desc->platform, NULL));
-  tidy(desc->platform);
+  ICN_CL(cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name - 1, platform_name, NULL));
+  tidy(platform_name);
+  memcpy(desc->platform, platform_name, sizeof desc->platform - 1); /* a longer one is cut */
   ICN_CL(cl->clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL));
   desc->kind = (type & CL_DEVICE_TYPE_GPU) != 0 ? ICN_DEVICE_GPU : (type & CL_DEVICE_TYPE_CPU) != 0 ? ICN_DEVICE_CPU : ICN_DEVICE_OTHER;
   ICN_REQUIRE(sscanf(desc->version, "OpenCL %u.%u", &desc->opencl_major, &desc->opencl_minor) == 2, ICN_DEVICE,

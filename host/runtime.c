@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clblast.h"
@@ -104,7 +105,7 @@ const icn_device_desc *icn_runtime_desc(const icn_runtime *runtime) { return &ru
 icn_status icn_runtime_finish(icn_runtime *runtime, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
-  ICN_CL(cl->clFinish(runtime->queue));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name, cl->clFinish(runtime->queue));
 done:
   /* Reads into the caller's memory may still be on their way when a wait fails: whoever gives that memory back must not find them writing
    * to it. */
@@ -115,7 +116,7 @@ done:
 icn_status icn_runtime_flush(icn_runtime *runtime, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
-  ICN_CL(cl->clFlush(runtime->queue));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name, cl->clFlush(runtime->queue));
 done:
   return status;
 }
@@ -145,7 +146,11 @@ icn_status icn_buffer_create(icn_runtime *runtime, uint64_t bytes, const void *i
   buffer->share = icn_share_retain(runtime->share);
   buffer->bytes = bytes;
   buffer->memory = cl->clCreateBuffer(runtime->share->cl_context, CL_MEM_READ_WRITE, bytes < 4 ? 4 : (size_t)bytes, NULL, &code);
-  ICN_CL_CODE(code, "clCreateBuffer(context, CL_MEM_READ_WRITE, bytes)", desc->name);
+  if (code != CL_SUCCESS) {
+    char subject[sizeof desc->name + 64];
+    snprintf(subject, sizeof subject, "a buffer of %llu bytes on '%s'", (unsigned long long)bytes, desc->name);
+    ICN_CL_CODE(code, "clCreateBuffer", subject);
+  }
   if (initial != NULL && bytes > 0) ICN_TRY(icn_buffer_write(runtime, buffer, 0, bytes, initial, error));
   *result = buffer;
   return ICN_OK;
@@ -175,7 +180,8 @@ icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t o
   ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
   if (bytes == 0) goto done;
   ICN_TRY(icn_runtime_order(runtime, error));
-  ICN_CL(cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name,
+             cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
 }
@@ -186,7 +192,8 @@ icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t of
   ICN_TRY(check_range(buffer, offset_bytes, bytes, error));
   if (bytes == 0) goto done;
   ICN_TRY(icn_runtime_order(runtime, error));
-  ICN_CL(cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name,
+             cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
 done:
   return status;
 }
@@ -260,6 +267,7 @@ done:
 static void set_range(icn_bound *bound, const icn_launch *launch) {
   assert(launch->dims >= 1 && launch->dims <= 3);
   bound->dims = launch->dims;
+  for (uint32_t k = launch->dims; k < 3; k++) bound->global[k] = bound->local[k] = 1;
   for (uint32_t k = 0; k < launch->dims; k++) {
     bound->global[k] = launch->global[k];
     bound->local[k] = launch->local[k];
@@ -303,6 +311,15 @@ void icn_bound_destroy(icn_bound *bound) {
   icn_release(&allocator, bound);
 }
 
+/* With the sizes: they are what most of these codes are about. */
+static icn_status fail_launch(const icn_bound *bound, cl_int code, icn_error *error) {
+  char subject[320], groups[80] = "of the driver's choice";
+  const size_t *g = bound->global, *l = bound->local;
+  if (bound->chosen_local) snprintf(groups, sizeof groups, "of %zu x %zu x %zu", l[0], l[1], l[2]);
+  snprintf(subject, sizeof subject, "%.100s, %zu x %zu x %zu work-items in groups %s", bound->name, g[0], g[1], g[2], groups);
+  return icn_cl_fail(error, code, "clEnqueueNDRangeKernel", subject);
+}
+
 icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
@@ -315,8 +332,8 @@ icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *
     ICN_TRY(icn_clblast_enqueue(runtime, &bound->gemm, bound->name, event, error));
   } else {
     const size_t *local = bound->chosen_local ? bound->local : NULL;
-    ICN_CL_FOR(bound->name,
-               cl->clEnqueueNDRangeKernel(runtime->queue, bound->kernel, bound->dims, NULL, bound->global, local, 0, NULL, event));
+    const cl_int code = cl->clEnqueueNDRangeKernel(runtime->queue, bound->kernel, bound->dims, NULL, bound->global, local, 0, NULL, event);
+    if (code != CL_SUCCESS) ICN_TRY(fail_launch(bound, code, error));
   }
 done:
   return status;
