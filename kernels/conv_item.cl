@@ -3,8 +3,8 @@
  *
  *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
  *
- * x, y and residual are NHWC with a pixel stride of their own. Weights are packed [group][panel][ky][kx][ic][PANEL], so that neighbouring
- * items read neighbouring channels, the biases [group][panel][PANEL] behind them. Taps in the padding read `zeros`, which holds a group's
+ * x, y and residual are NHWC with a pixel stride of their own. Weights are packed [group][panel][ky][kx][ic][width], so that neighbouring
+ * items read neighbouring channels, the biases [group][panel][width] behind them. Taps in the padding read `zeros`, which holds a group's
  * channels. Global: at least (oc / (4 * COLUMNS), rows / PIXELS, groups); local: any, 1 along groups. Checked by icn_conv_item_applies().
  */
 #include "common.clh"
@@ -15,9 +15,6 @@
 #ifndef COLUMNS
 #define COLUMNS 1
 #endif
-#ifndef PANEL
-#define PANEL 64
-#endif
 
 /* One input channel: its pixels times a line of weights. The loops have constant bounds and go when compiled. */
 #define STEP(component)                                                            \
@@ -26,22 +23,22 @@
       const float4 b = vload4(c, weights);                                         \
       for (int i = 0; i < PIXELS; i++) acc[i * COLUMNS + c] += a[i].component * b; \
     }                                                                              \
-    weights += PANEL;                                                              \
+    weights += width;                                                              \
   }
 
-/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group; window: kh, kw, stride,
- * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+/* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group;
+ * window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel void conv_item(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros,
                         int zeros_offset, int8 in, int8 out, int8 window, int residual_stride, int function, float alpha, float beta) {
   const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS, group = (int)get_global_id(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
-  const int kh = window.s0, kw = window.s1;
+  const int kh = window.s0, kw = window.s1, width = in.s4;
   if (column >= out.s4 || row >= rows) return;
-  const int panels = (out.s4 + PANEL - 1) / PANEL, panel = group * panels + column / PANEL, lane = column % PANEL;
+  const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;
   const size_t depth = (size_t)kh * kw * channels;
-  __global const STORE *weights = packed + packed_offset + panel * depth * PANEL + lane;
-  __global const STORE *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * PANEL + (size_t)panel * PANEL + lane;
+  __global const STORE *weights = packed + packed_offset + panel * depth * width + lane;
+  __global const STORE *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * width + (size_t)panel * width + lane;
   x += x_offset + group * channels;
   zeros += zeros_offset;
 

@@ -6,7 +6,8 @@
 #include "base.h"
 
 typedef struct icn_device_desc {
-  char name[128], vendor[128], driver[128], version[128], platform[128];
+  char name[128], vendor[128], version[128], platform[128];
+  char driver[320];      /* Qualcomm's has some 200 characters, and ends with what matters: the compiler's version */
   char extensions[4096]; /* space-separated */
   icn_device_kind kind;
   uint32_t compute_units;

@@ -64,6 +64,6 @@ int64_t icn_item_packed_elems(const icn_gpu_matrix *x, const icn_config *config)
 
 void icn_item_range(icn_launch *launch, const icn_device_desc *device, const icn_gpu_matrix *x, const icn_config *config) {
   const int64_t pixels = config->value[ICN_ITEM_PIXELS], columns = config->value[ICN_ITEM_COLUMNS];
-  icn_launch_options(launch, "-D PIXELS=%d -D COLUMNS=%d -D PANEL=%d", (int)pixels, (int)columns, (int)config->value[ICN_ITEM_PANEL]);
+  icn_launch_options(launch, "-D PIXELS=%d -D COLUMNS=%d", (int)pixels, (int)columns);
   icn_launch_grid(launch, device, GROUP, true, icn_div_up(x->columns, 4 * columns), icn_div_up(x->rows, pixels), x->groups);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quirks.h"
+
 static void give_up(const char *what, const char *why) {
   fprintf(stderr, "device files: %s: %s\n", what, why);
   exit(99);
@@ -25,6 +27,7 @@ static void read_one(const char *folder, const char *file, device_file *device) 
   device->has_source = strstr(text, "\n# source: ") != NULL;
   icn_error_clear(&error);
   if (icn_device_desc_parse(text, bytes, &device->desc, &error) != ICN_OK) give_up(path, error.message);
+  icn_quirks_apply(&device->desc, NULL);
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(((const device_file *)a)->name, ((const device_file *)b)->name); }

@@ -5,9 +5,9 @@
 #include "device_desc.h"
 
 typedef struct device_file {
-  char name[64]; /* without ".txt" */
-  icn_device_desc desc;
-  bool has_source; /* a comment line "# source: ..." says where it comes from */
+  char name[64];        /* without ".txt" */
+  icn_device_desc desc; /* what the driver reported, with today's quirks applied */
+  bool has_source;      /* a comment line "# source: ..." says where it comes from */
 } device_file;
 
 /* All of them, sorted by name; free() the result. What cannot be read ends the test. */

@@ -23,6 +23,7 @@ struct plan_digest {
   int device_count;
   choice *choices;
   int choice_count;
+  char refused[4096]; /* a line each */
 };
 
 static void *checked(void *memory) {
@@ -128,6 +129,12 @@ void plan_digest_add(plan_digest *digest, const char *name, const icn_plan *plan
   digest->device_count++;
 }
 
+void plan_digest_refuse(plan_digest *digest, const char *name, const char *why) {
+  size_t length = strlen(digest->refused), room = sizeof digest->refused - length;
+  int written = snprintf(digest->refused + length, room, "\n%s: refused\n  %s\n", name, why);
+  if (written < 0 || (size_t)written >= room) checked(NULL);
+}
+
 /* ------------------------------------------------------------------- print */
 
 /* Appends words, a new line with `indent` blanks before the one that would pass the right margin. */
@@ -168,6 +175,7 @@ static void print_choice(const plan_digest *digest, const choice *made, icn_text
 void plan_digest_print(const plan_digest *digest, icn_text *text) {
   for (int d = 0; d < digest->device_count; d++)
     if (digest->devices[d].group == d) print_group(digest, d, text);
+  icn_text_append(text, "%s", digest->refused);
   for (int c = 0; c < digest->choice_count; c++) {
     const char *problem = digest->choices[c].problem;
     bool seen = false;
