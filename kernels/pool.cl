@@ -2,11 +2,12 @@
  *
  *   for each (n, oy, ox, c):
  *     value = combine over ky, kx of x[n][c][oy * sh + ky * dh - pt][ox * sw + kx * dw - pl], positions outside the image left out
+ *     y[n][c][oy][ox] = act(value + bias[c])
  *
  * MAX: the largest (NaN wins); MEAN: sum / count; L1, L2, LP: (sum |x|^p)^(1/p). Sums are made a window row at a time, so that the error
  * grows with kh + kw, not with kh * kw. Arguments, packed eight a vector:
  *   xs = (c, h, w, stride of n, c, h, w, 0)      ys = (ow, oh, n, stride of n, c, h, w, 0)
- *   window = (kh, kw, sh, sw, dh, dw, pt, pl)    how = (function, count padding too, pb, pr, 0, 0, 0, 0)
+ *   window = (kh, kw, sh, sw, dh, dw, pt, pl)    how = (function, count padding too, pb, pr, 1 with a bias, act, 0, 0)
  */
 #include "functions.clh"
 
@@ -52,6 +53,18 @@ static inline MATHV pool_result(MATHV sum, int function, float p, float divisor)
   return sum;
 }
 
+/* act(v + bias) of n <= VW channels. */
+static inline MATHV pool_finish(MATHV v, __global const STORE *bias, int n, int8 how, float alpha, float beta) {
+  if (how.s4 != 0) v += icn_load_most(bias, n, 0.0f);
+  if (how.s5 == ICN_FN_RELU) return v < V(0.0f) ? V(0.0f) : v;
+  if (how.s5 == ICN_FN_CLIP) {
+    const MATHV raised = v < V(alpha) ? V(alpha) : v;
+    return raised > V(beta) ? V(beta) : raised;
+  }
+  if (how.s5 == ICN_FN_LEAKY_RELU) return v < V(0.0f) ? V(alpha) * v : v;
+  return v;
+}
+
 /* One window over n <= VW channels that start at x (row and tap steps in elements). */
 static inline MATHV pool_window(__global const STORE *x, int n, int2 ky, int2 kx, int row_step, int tap_step, int function, float p,
                          float divisor) {
@@ -73,8 +86,8 @@ static inline MATHV pool_window(__global const STORE *x, int n, int2 ky, int2 kx
 #if VW == 1
 
 /* Any strides. Global: at least n * oh * ow * c items, channels fastest; local: any. Checked by icn_pool_any_applies. */
-__kernel void pool_any(__global const STORE *restrict x, int x_offset, __global STORE *restrict y, int y_offset, int count, int8 xs, int8 ys,
-                       int8 window, int8 how, float p) {
+__kernel void pool_any(__global const STORE *restrict x, int x_offset, __global const STORE *bias, int bias_offset, __global STORE *restrict y, int y_offset, int count, int8 xs, int8 ys,
+                       int8 window, int8 how, float p, float alpha, float beta) {
   int index = (int)get_global_id(0);
   if (index >= count) return;
   const int pixel = index / X_C, c = index - pixel * X_C;
@@ -85,8 +98,8 @@ __kernel void pool_any(__global const STORE *restrict x, int x_offset, __global 
   int2 kx = taps_between(start_x, window.s1, window.s5, 0, X_W);
   int from = x_offset + n * xs.s3 + c * xs.s4 + start_y * xs.s5 + start_x * xs.s6;
   float divisor = mean_divisor(start_y, start_x, ky, kx, xs, window, how);
-  y[y_offset + n * ys.s3 + c * ys.s4 + oy * ys.s5 + ox * ys.s6] =
-      pool_window(x + from, 1, ky, kx, window.s4 * xs.s5, window.s5 * xs.s6, how.s0, p, divisor);
+  const float value = pool_window(x + from, 1, ky, kx, window.s4 * xs.s5, window.s5 * xs.s6, how.s0, p, divisor);
+  y[y_offset + n * ys.s3 + c * ys.s4 + oy * ys.s5 + ox * ys.s6] = pool_finish(value, bias + bias_offset + c, 1, how, alpha, beta);
 }
 
 #else
@@ -111,8 +124,9 @@ static inline MATHV window_sum(__global const STORE *x, int2 ky, int2 kx, int ro
 
 /* NHWC: the stride of c is 1 in x and y. Item (i, j, k): channels [i * chunk, (i + 1) * chunk) of pixels [j * pixels, (j + 1) * pixels) of
  * output row k of all n * oh. Global: (c / chunk, ow / pixels, n * oh) rounded up; local: any. Checked by icn_pool_nhwc_applies. */
-__kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global STORE *restrict y, int y_offset, int chunk, int pixels,
-                        int8 xs, int8 ys, int8 window, int8 how, float p) {
+__kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global const STORE *bias, int bias_offset, __global STORE *restrict y, int y_offset, int chunk, int pixels,
+                        int8 xs, int8 ys, int8 window, int8 how, float p, float alpha, float beta) {
+  bias += bias_offset;
   const int c_first = (int)get_global_id(0) * chunk;
   const int c_end = min(c_first + chunk, X_C);
   const int ox_first = (int)get_global_id(1) * pixels;
@@ -129,11 +143,15 @@ __kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global
     __global STORE *to = y + (y_offset + n * ys.s3 + oy * ys.s5 + ox * ys.s6);
     int c = c_first;
     if (how.s0 == ICN_FN_MAX)
-      for (; c + VW <= c_end; c += VW) VSTORE(window_max(from + c, ky, kx, row_step, tap_step), to + c);
+      for (; c + VW <= c_end; c += VW)
+        VSTORE(pool_finish(window_max(from + c, ky, kx, row_step, tap_step), bias + c, VW, how, alpha, beta), to + c);
     else if (how.s0 == ICN_FN_MEAN)
-      for (; c + VW <= c_end; c += VW) VSTORE(window_sum(from + c, ky, kx, row_step, tap_step) / V(divisor), to + c);
-    for (; c < c_end; c += VW)
-      icn_store_most(pool_window(from + c, c_end - c, ky, kx, row_step, tap_step, how.s0, p, divisor), to + c, c_end - c);
+      for (; c + VW <= c_end; c += VW)
+        VSTORE(pool_finish(window_sum(from + c, ky, kx, row_step, tap_step) / V(divisor), bias + c, VW, how, alpha, beta), to + c);
+    for (; c < c_end; c += VW) {
+      const MATHV value = pool_window(from + c, c_end - c, ky, kx, row_step, tap_step, how.s0, p, divisor);
+      icn_store_most(pool_finish(value, bias + c, c_end - c, how, alpha, beta), to + c, c_end - c);
+    }
   }
 }
 
@@ -148,8 +166,8 @@ __kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global
 #endif
 
 __kernel __attribute__((reqd_work_group_size(LANES, TAP_ROWS, 1))) void pool_group(__global const STORE *restrict x, int x_offset,
-                                                                                 __global STORE *restrict y, int y_offset, int8 xs, int8 ys,
-                                                                                 int8 window, int8 how, float p) {
+                                                                                 __global const STORE *bias, int bias_offset, __global STORE *restrict y, int y_offset, int8 xs, int8 ys,
+                                                                                 int8 window, int8 how, float p, float alpha, float beta) {
   __local MATHV part[TAP_ROWS][LANES];
   const int lane = (int)get_local_id(0), slice = (int)get_local_id(1);
   const int function = how.s0;
@@ -176,6 +194,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, TAP_ROWS, 1))) void pool_gro
   if (slice != 0 || c >= X_C) return;
   for (int k = 1; k < TAP_ROWS; k++) value = function == ICN_FN_MAX ? icn_max(part[k][lane], value) : value + part[k][lane];
   if (function != ICN_FN_MAX) value = pool_result(value, function, p, mean_divisor(start_y, start_x, ky, kx, xs, window, how));
+  value = pool_finish(value, bias + bias_offset + c, X_C - c, how, alpha, beta);
   icn_store_most(value, y + y_offset + n * ys.s3 + oy * ys.s5 + ox * ys.s6 + c, X_C - c);
 }
 

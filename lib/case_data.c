@@ -212,8 +212,10 @@ static bool is_exact(const icn_problem *problem) {
       return false;
     case ICN_OP_UNARY:
       return exact_function(problem->op, problem->params.function) && integral(problem->params.alpha) && integral(problem->params.beta);
-    case ICN_OP_BINARY:
     case ICN_OP_POOL:
+      if (!exact_function(problem->op, problem->params.function)) return false;
+      break;
+    case ICN_OP_BINARY:
     case ICN_OP_REDUCE:
       return exact_function(problem->op, problem->params.function);
     case ICN_OP_MATMUL:

@@ -62,6 +62,28 @@ static void copy_pair(int64_t to[2], const int64_t from[2]) {
   to[1] = from[1];
 }
 
+/* Bias and activation behind the window, as swap_pool leaves them there. */
+static void add_epilogues(icn_case_list *list) {
+  static const icn_epilogue EPILOGUES[] = {
+      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5F, 1.5F}, {ICN_FN_LEAKY_RELU, 0.125F, 0}};
+  for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
+    for (int variant = 0; variant < 4; variant++) {
+      const int64_t channels = variant & 1 ? 37 : 3, side = variant & 2 ? 11 : 5, kernel = variant & 2 ? 9 : 3;
+      icn_case *c = icn_case_add(list, ICN_OP_POOL, 0);
+      icn_params *params = &c->problem.params;
+      params->function = e % 2 == 0 ? ICN_FN_MEAN : ICN_FN_MAX;
+      params->count_include_pad = variant & 1;
+      for (int axis = 0; axis < 2; axis++) {
+        params->kernel[axis] = kernel;
+        params->pad_begin[axis] = params->pad_end[axis] = kernel / 2;
+      }
+      icn_case_input(c, 0, 4, (const int64_t[]){2, channels, side, side});
+      icn_case_output(c, 4, (const int64_t[]){2, channels, side, side});
+      if (variant != 0) icn_case_constant(c, ICN_POOL_BIAS, 1, (const int64_t[]){channels});
+      c->problem.epilogue = EPILOGUES[e];
+    }
+}
+
 void icn_cases_pool(icn_case_list *list) {
   for (size_t i = 0; i < sizeof POOLS / sizeof POOLS[0]; i++) {
     const pool_case *p = &POOLS[i];
@@ -78,6 +100,7 @@ void icn_cases_pool(icn_case_list *list) {
     icn_case_input(c, 0, 4, (const int64_t[]){p->n, p->c, p->h, p->w});
     icn_case_output(c, 4, (const int64_t[]){p->n, p->c, icn_case_window_output(params, 0, p->h), icn_case_window_output(params, 1, p->w)});
   }
+  add_epilogues(list);
   /* ceil mode: one more output than the formula's floor gives, the window's end counts for nobody */
   icn_case *c = icn_case_add(list, ICN_OP_POOL, 0);
   c->problem.params.function = ICN_FN_MEAN;

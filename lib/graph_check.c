@@ -186,7 +186,7 @@ done:
 
 static icn_status rule_pool(const icn_graph *graph, const icn_node *node, icn_error *error) {
   icn_status status = ICN_OK;
-  ICN_TRY(check_inputs(graph, node, 1, 1, error));
+  ICN_TRY(check_inputs(graph, node, 1, 2, error));
   const icn_shape *x = &input(graph, node, 0)->shape, *out = out_shape(graph, node);
   icn_function function = node->params.function;
   ICN_REQUIRE(function == ICN_FN_MAX || function == ICN_FN_MEAN || function == ICN_FN_LP || function == ICN_FN_L2 || function == ICN_FN_L1,
@@ -197,6 +197,7 @@ static icn_status rule_pool(const icn_graph *graph, const icn_node *node, icn_er
   ICN_REQUIRE(out->dim[0] == x->dim[0] && out->dim[1] == x->dim[1], ICN_FORMAT, AT "output is %lldx%lld.., expected %lldx%lld..", WHO(node),
               (long long)out->dim[0], (long long)out->dim[1], (long long)x->dim[0], (long long)x->dim[1]);
   ICN_TRY(check_windows_fit(node, x, out, true, error));
+  ICN_TRY(check_vector(graph, node, ICN_POOL_BIAS, "bias", out->dim[1], error));
 done:
   return status;
 }

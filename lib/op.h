@@ -11,7 +11,7 @@ typedef enum icn_op {
   ICN_OP_CONV,           /* x[n][c][h][w], w[oc][c/groups][kh][kw], [bias[oc]], [residual as out], [weight_scale[oc]]: 2-D; 1-D is h = 1 */
   ICN_OP_CONV_TRANSPOSE, /* x[n][c][h][w], w[c][oc/groups][kh][kw], [bias[oc]] */
   ICN_OP_MATMUL,         /* a[...][m][k], b[...][k][n], [c broadcastable to out]: alpha * op(a) op(b) + beta * c; leading dims broadcast */
-  ICN_OP_POOL,           /* x[n][c][h][w]; function: MAX, MEAN (average), L2 etc. = Lp with p in alpha */
+  ICN_OP_POOL,           /* x[n][c][h][w], bias[c] (optional), epilogue; function: MAX, MEAN (average), L2 etc. = Lp with p in alpha */
   ICN_OP_UNARY,          /* x; function with alpha, beta */
   ICN_OP_BINARY,         /* a, b broadcastable to out; function */
   ICN_OP_AFFINE,         /* x[n][c]..., scale[c], shift[c]: x * scale[c] + shift[c] along dim 1 */

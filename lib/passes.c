@@ -16,6 +16,7 @@ static const icn_pass PASSES[] = {
     {"fold_batch_norm", "scale and shift go into the weights after them or before them", icn_pass_fold_batch_norm},
     {"fuse_residual", "a sum with another value becomes the convolution's residual", icn_pass_fuse_residual},
     {"fuse_activation", "relu, clip and leaky relu become the epilogue", icn_pass_fuse_activation},
+    {"swap_pool", "a 1x1 convolution goes before the average pool that it reads", icn_pass_swap_pool},
     {"remove_dead", "nodes that nobody reads are removed", icn_pass_remove_dead},
 };
 

@@ -125,7 +125,9 @@ static void put_pool(key_writer *w, const icn_problem *p) {
   put(w, " to %lldx%lld", (long long)p->out.shape.dim[2], (long long)p->out.shape.dim[3]);
   if (p->params.function == ICN_FN_MEAN && p->params.count_include_pad != 0) put(w, " include_pad");
   if (p->params.function == ICN_FN_LP) put(w, " p%.9g", (double)p->params.alpha);
+  if (icn_problem_has(p, ICN_POOL_BIAS)) put(w, " bias");
   put_operand(w, p, 0, "x", false);
+  put_operand(w, p, ICN_POOL_BIAS, "bias", true);
 }
 
 static void put_elementwise(key_writer *w, const icn_problem *p) {

@@ -71,9 +71,12 @@ icn_status icn_ref_pool(const icn_problem *problem, const void *const *in, float
     for (int64_t c = 0; c < y->shape.dim[1]; c++) {
       const float *image = (const float *)in[0] + x->offset + n * x->stride[0] + c * x->stride[1];
       float *result = out + y->offset + n * y->stride[0] + c * y->stride[1];
+      const icn_view *biases = &problem->in[ICN_POOL_BIAS];
+      const bool biased = icn_problem_has(problem, ICN_POOL_BIAS);
+      const double bias = biased ? (double)((const float *)in[ICN_POOL_BIAS])[biases->offset + c * biases->stride[0]] : 0;
       for (int64_t oy = 0; oy < y->shape.dim[2]; oy++) {
         for (int64_t ox = 0; ox < y->shape.dim[3]; ox++) {
-          result[oy * y->stride[2] + ox * y->stride[3]] = (float)pool_one(&problem->params, x, image, oy, ox);
+          result[oy * y->stride[2] + ox * y->stride[3]] = icn_ref_finish(problem, pool_one(&problem->params, x, image, oy, ox) + bias);
         }
       }
     }

@@ -16,6 +16,9 @@ static bool pool_ok(const icn_problem *problem, icn_reason *why_not) {
   const icn_params *params = &problem->params;
   if (problem->in[0].shape.rank != 4) return icn_decline(why_not, "pooling needs 4 dims, there are %d", (int)problem->in[0].shape.rank);
   if (!function_ok(params->function)) return icn_decline(why_not, "function number %d is no pooling", (int)params->function);
+  const icn_view *bias = &problem->in[ICN_POOL_BIAS];
+  if (icn_problem_has(problem, ICN_POOL_BIAS) && (bias->shape.rank != 1 || bias->stride[0] != 1))
+    return icn_decline(why_not, "the bias is not a dense vector");
   if (params->function == ICN_FN_LP && !(params->alpha > 0)) return icn_decline(why_not, "Lp pooling with p = %g", (double)params->alpha);
   for (int axis = 0; axis < 2; axis++) {
     const int64_t values[] = {params->kernel[axis], params->stride[axis], params->dilation[axis], params->pad_begin[axis],
@@ -39,9 +42,12 @@ static void push_sizes(icn_launch *launch, const icn_problem *problem) {
   icn_launch_int8(launch, (const int64_t[]){out[3], out[2], out[0], y->stride[0], y->stride[1], y->stride[2], y->stride[3], 0});
   icn_launch_int8(launch, (const int64_t[]){params->kernel[0], params->kernel[1], params->stride[0], params->stride[1], params->dilation[0],
                                             params->dilation[1], params->pad_begin[0], params->pad_begin[1]});
-  icn_launch_int8(launch, (const int64_t[]){(int64_t)params->function, params->count_include_pad != 0, params->pad_end[0],
-                                            params->pad_end[1], 0, 0, 0, 0});
+  icn_launch_int8(launch,
+                  (const int64_t[]){(int64_t)params->function, params->count_include_pad != 0, params->pad_end[0], params->pad_end[1],
+                                    icn_problem_has(problem, ICN_POOL_BIAS), (int64_t)problem->epilogue.function, 0, 0});
   icn_launch_float(launch, params->alpha);
+  icn_launch_float(launch, problem->epilogue.alpha);
+  icn_launch_float(launch, problem->epilogue.beta);
 }
 
 static int64_t taps(const icn_problem *problem) { return problem->params.kernel[0] * problem->params.kernel[1]; }
@@ -73,6 +79,7 @@ icn_status icn_pool_any_emit(const icn_problem *problem, const icn_device_desc *
   icn_launch_options(launch, "-D VW=1");
   icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
+  icn_launch_tensor(launch, ICN_OPERAND_IN + (icn_problem_has(problem, ICN_POOL_BIAS) ? ICN_POOL_BIAS : 0));
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, count);
   push_sizes(launch, problem);
@@ -132,6 +139,7 @@ icn_status icn_pool_nhwc_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_grid(launch, device, config->value[1] > GPU_VECTOR ? 1 : 64, true, icn_div_up(out[1], config->value[1]),
                   icn_div_up(out[3], config->value[2]), out[0] * out[2]);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
+  icn_launch_tensor(launch, ICN_OPERAND_IN + (icn_problem_has(problem, ICN_POOL_BIAS) ? ICN_POOL_BIAS : 0));
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int(launch, config->value[1]);
   icn_launch_int(launch, config->value[2]);
@@ -164,6 +172,7 @@ icn_status icn_pool_group_emit(const icn_problem *problem, const icn_device_desc
                    (size_t)(out[0] * out[2] * out[3]), GROUP_LANES, GROUP_ROWS, 1);
   launch->local_bytes = GROUP_BYTES;
   icn_launch_tensor(launch, ICN_OPERAND_IN);
+  icn_launch_tensor(launch, ICN_OPERAND_IN + (icn_problem_has(problem, ICN_POOL_BIAS) ? ICN_POOL_BIAS : 0));
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   push_sizes(launch, problem);
   return ICN_OK;

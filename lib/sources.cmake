@@ -72,6 +72,7 @@ set(ICN_LIB_SOURCES
   lib/pass_identity.c
   lib/pass_affine.c
   lib/pass_fuse.c
+  lib/pass_swap.c
   lib/row_gpu_tile.c
   lib/row_matmul_gpu.c
   lib/import.c
