@@ -111,7 +111,7 @@ static void write_output(writer *w, const icn_winograd *tile) {
     begin_sum(w, "  %s[%d] = ", "y", i);
     for (int k = 0; k < tile->n; k++) {
       const float c = (float)icn_rational_double(tile->at[i][k]);
-      char pair[8];
+      char pair[16];
       snprintf(pair, sizeof pair, "%c%d", i % 2 == 0 ? 's' : 't', k);
       if (c != 0 && !second[k]) add_term(w, c, first[k] ? pair : "z", first[k] ? -1 : k);
     }
