@@ -76,11 +76,14 @@ cl_int fake_set_argument(cl_kernel kernel, cl_uint index, size_t bytes, const vo
 
 /* ----------------------------------------------------------------- kernels */
 
+/* A limit of work-groups; 0 is told by drivers that do not know, and launch all the same. */
+static bool group_number(fake_setting setting, cl_ulong *limit) { return fake_number(setting, limit) && *limit > 0; }
+
 /* What the kernel allows: less than the device where kernel_work_group says so of its name. */
 static bool work_group_limit(cl_kernel kernel, cl_ulong *limit) {
   char name[256];
   long of_kernel = 0;
-  const bool limited = fake_number(FAKE_max_work_group, limit);
+  const bool limited = group_number(FAKE_max_work_group, limit);
   if (fake_text(FAKE_kernel_work_group) == NULL) return limited;
   fake_kernel_name(kernel, name);
   if (!fake_rule(FAKE_kernel_work_group, name, &of_kernel) || (limited && *limit < (cl_ulong)of_kernel)) return limited;
@@ -93,7 +96,7 @@ static cl_int check_group(cl_kernel kernel, cl_uint dims, const size_t *local) {
   cl_ulong items = 1, limit;
   for (cl_uint k = 0; k < dims && k < 3; k++) {
     items *= local[k];
-    if (fake_number(ITEMS[k], &limit) && local[k] > limit)
+    if (group_number(ITEMS[k], &limit) && local[k] > limit)
       return overstep(CL_INVALID_WORK_ITEM_SIZE, "work-items of a dimension", local[k], limit);
   }
   if (work_group_limit(kernel, &limit) && items > limit) return overstep(CL_INVALID_WORK_GROUP_SIZE, "work-items of a group", items, limit);

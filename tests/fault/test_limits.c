@@ -64,7 +64,7 @@ static void overstepped_limits_are_sentences(void **state) {
       {"argument_bytes", "24", "CL_INVALID_ARG_SIZE"},
       {"max_allocation_bytes", "256", "CL_INVALID_BUFFER_SIZE"},
       {"global_bytes", "256", "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-      {"max_work_group", "0", "allows 0 for it"},
+      {"kernel_work_group", "softmax=0", "allows 0 for it"},
   };
   play_stage *stage = play_begin(state);
   const play_scenario s = {.cache = "none", .forced_rows = "conv_gpu", .after_context = lower};
