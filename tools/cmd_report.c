@@ -12,7 +12,7 @@
 
 static void keep_log(void *user, icn_log_level level, const char *line) {
   report *r = user;
-  if (level != ICN_LOG_WARNING) return;
+  (void)level; /* all of it: how long programs take to build, what the compiler said, which quirks there are */
   if (r->log_count == MAX_LOG_LINES) {
     r->log_lost++;
     return;
@@ -66,14 +66,13 @@ static int make_report(report *r) {
   return good ? TOOL_OK : tool_fail("not everything was right on this device; '%s' says what, please send it", r->path);
 }
 
-static int check_skipped(const report *r) {
-  for (const char *name = r->skip; name != NULL && *name != '\0';) {
+static int check_rows(const char *which, const char *names) {
+  for (const char *name = names; name != NULL && *name != '\0';) {
     const size_t length = strcspn(name, ",");
     char *word = tool_format("%.*s", (int)length, name);
-    const bool known = icn_row_find(word) != NULL;
-    const int code = known ? TOOL_OK : tool_usage("report: --skip names the kernel row '%s', which there is not", word);
+    const int code = icn_row_find(word) != NULL ? TOOL_OK : tool_usage("report: --%s names '%s', which is no kernel row", which, word);
     free(word);
-    if (!known) return code;
+    if (code != TOOL_OK) return code;
     name += length;
     name += strspn(name, ",");
   }
@@ -97,19 +96,20 @@ static int check_usage(const report *r, const text_list *positionals) {
   if (positionals->count > 0) return tool_usage("report: expected only options, got '%s'", positionals->items[0]);
   if (r->path == NULL) return tool_usage("report: where to? -o FILE is missing");
   if (r->quick && r->full) return tool_usage("report: --quick and --full exclude each other");
-  return check_skipped(r);
+  const int code = check_rows("rows", r->only);
+  return code != TOOL_OK ? code : check_rows("skip", r->skip);
 }
 
 static int run(int argc, char **argv) {
   report *r = tool_allocate(1, sizeof *r);
-  const icn_logger logger = {r, ICN_LOG_WARNING, keep_log};
+  const icn_logger logger = {r, ICN_LOG_DEBUG, keep_log};
   const option options[] = {
       {"o", "FILE", OPTION_TEXT, &r->path, 0, 0, "the file to write, JSON"},
       SESSION_DEVICE_OPTION(r->so),
       {"full", NULL, OPTION_FLAG, &r->full, 0, 0, "every kernel case, and every kernel row's time (the default): a few minutes"},
       {"quick", NULL, OPTION_FLAG, &r->quick, 0, 0, "only the small kernel cases, and the time of the rows that would be chosen"},
-      {"skip", "ROWS", OPTION_TEXT, &r->skip, 0, 0,
-       "leave out these kernel rows, separated by commas: for a second report, when one of them ended the first"},
+      {"rows", "LIST", OPTION_TEXT, &r->only, 0, 0, "only these kernel rows, separated by commas"},
+      {"skip", "LIST", OPTION_TEXT, &r->skip, 0, 0, "leave out these kernel rows: for a second report, when one of them ended the first"},
   };
   text_list positionals = {0};
   int code = options_parse(&command_report, options, sizeof options / sizeof options[0], argc, argv, &positionals);
@@ -128,7 +128,7 @@ static int run(int argc, char **argv) {
 
 const command command_report = {
     "report",
-    "-o FILE [--device WHICH] [--quick | --full] [--skip ROWS]",
+    "-o FILE [--device WHICH] [--quick | --full] [--rows LIST] [--skip LIST]",
     "tests and measures a device and writes a file to send to us",
     "Runs the kernel cases on a device, each kernel row against the plain C reference, measures the device's peak, bandwidth and launches, "
     "and "

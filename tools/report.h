@@ -6,7 +6,7 @@
 #include "report_file.h"
 #include "session.h"
 
-enum { PROBLEM_BYTES = 1024, MAX_BENCHES = 128, MAX_LOG_LINES = 200 };
+enum { PROBLEM_BYTES = 1024, MAX_BENCHES = 128, MAX_LOG_LINES = 400 };
 
 /* What one kernel row did on the kernel cases. A run is a case in one layout with one kind of values. */
 typedef struct row_result {
@@ -31,7 +31,7 @@ typedef struct bench_result {
 typedef struct report {
   session s;
   session_options so;
-  const char *path, *skip;
+  const char *path, *skip, *only;
   bool quick, full;
   const icn_device *device;
   icn_device_desc desc; /* with what was measured */

@@ -16,7 +16,7 @@ static const char STATE_MARK[] = "@@state@@", RUNNING_MARK[] = "@@running@@";
 static struct {
   const char *path;
   char temporary[PATH_BYTES]; /* of the signal handler */
-  bool once;
+  bool once, shows_progress;
   double written;
   char *text; /* the last one, with marks */
   const char *volatile pieces[3];
@@ -54,7 +54,8 @@ static void write_last_words(const char *signal_name, bool crashed) {
   const size_t lengths[] = {file.lengths[0], strlen(words), strlen(signal_name), file.lengths[1], strlen(running), file.lengths[2]};
   terminal_replace_file(file.path, file.temporary, pieces, lengths, sizeof lengths / sizeof lengths[0]);
   if (!crashed) return;
-  const char *const sentence[] = {"\nclinception: the process crashed (",
+  const char *const sentence[] = {file.shows_progress ? "\n" : "",
+                                  "clinception: the process crashed (",
                                   signal_name,
                                   ") in ",
                                   running,
@@ -71,9 +72,11 @@ int report_file_open(const char *path) {
   memset(&file, 0, sizeof file);
   file.path = path;
   file.once = terminal_writes_in_place(path);
+  file.shows_progress = terminal_shows_progress();
   if (snprintf(file.temporary, sizeof file.temporary, "%s.%lu.tmp", path, icn_os_process()) >= PATH_BYTES)
     return tool_fail("cannot write '%.60s...': the path is too long", path);
-  if (file.once && icn_os_write_file(path, "\n", 1, &error) != ICN_OK) return tool_error(&error); /* JSON may begin with it */
+  if (file.once && !terminal_is_pipe(path) && icn_os_write_file(path, "\n", 1, &error) != ICN_OK) /* JSON may begin with it */
+    return tool_error(&error);
   terminal_catch_signals(write_last_words);
   return TOOL_OK;
 }

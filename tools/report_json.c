@@ -199,6 +199,25 @@ static void add_benches(cJSON *root, const report *r) {
   }
 }
 
+/* A line of the log a line: cJSON would put all into one. */
+static void add_log(cJSON *root, const report *r) {
+  const icn_allocator allocator = icn_allocator_default();
+  icn_text text;
+  icn_text_init(&text, &allocator);
+  icn_text_append(&text, "[");
+  for (size_t i = 0; i < r->log_count; i++) {
+    cJSON *line = cJSON_CreateString(r->log[i]);
+    char *quoted = cJSON_PrintUnformatted(line);
+    icn_text_append(&text, "%s\n\t\t%s", i > 0 ? "," : "", quoted != NULL ? quoted : "\"\"");
+    cJSON_free(quoted);
+    cJSON_Delete(line);
+  }
+  icn_text_append(&text, "]");
+  cJSON_AddRawToObject(root, "log", text.failed ? "[]" : text.data);
+  json_whole(root, "log_lines_left_out", r->log_lost);
+  icn_text_fini(&text);
+}
+
 cJSON *report_json(const report *r) {
   char date[32];
   cJSON *root = cJSON_CreateObject();
@@ -216,10 +235,8 @@ cJSON *report_json(const report *r) {
   if (r->measure_problem[0] != '\0') add_text(root, "measure_problem", r->measure_problem);
   add_rows(root, r);
   add_benches(root, r);
-  cJSON *log = cJSON_AddArrayToObject(root, "log");
-  for (size_t i = 0; i < r->log_count; i++) cJSON_AddItemToArray(log, cJSON_CreateString(r->log[i]));
-  json_whole(root, "log_lines_left_out", r->log_lost);
   icn_device_facts(r->s.context, r->device, add_fact, cJSON_AddObjectToObject(root, "opencl"));
+  add_log(root, r);
   return root;
 }
 

@@ -12,7 +12,9 @@
 enum { GIVE_UP_AFTER = 3 }; /* builds or calls that fail: each may take long, and the next will hardly do better */
 static const double QUICK_BENCH_SECONDS = 0.06, FULL_BENCH_SECONDS = 0.25;
 
-bool report_row_is_skipped(const report *r, const icn_row *row) { return icn_list_has(r->skip, row->name); }
+bool report_row_is_skipped(const report *r, const icn_row *row) {
+  return icn_list_has(r->skip, row->name) || (r->only != NULL && !icn_list_has(r->only, row->name));
+}
 
 /* ------------------------------------------------------------------- rates */
 
@@ -35,17 +37,20 @@ int report_measure(report *r) {
 
 /* ------------------------------------------------------------ kernel cases */
 
-static bool is_wanted(const report *r, const icn_case *c) { return !r->quick || (c->flags & ICN_CASE_LARGE) == 0; }
-
-static size_t rows_of(icn_op op) {
+/* Of an operation; those that are skipped do not count. */
+static size_t rows_of(const report *r, icn_op op) {
   size_t count = 0;
-  for (size_t i = 0; i < icn_row_count(); i++) count += icn_row_at(i)->op == op;
+  for (size_t i = 0; i < icn_row_count(); i++) count += icn_row_at(i)->op == op && !report_row_is_skipped(r, icn_row_at(i));
   return count;
 }
 
+static bool is_wanted(const report *r, const icn_case *c) {
+  return (!r->quick || (c->flags & ICN_CASE_LARGE) == 0) && rows_of(r, c->problem.op) > 0;
+}
+
 /* The reference computes at some 300 MFLOP/s, twice for random values; kernels are faster, but there are several. */
-static double case_work(const icn_case *c) {
-  const double flop = icn_problem_flop(&c->problem), rows = (double)rows_of(c->problem.op);
+static double case_work(const report *r, const icn_case *c) {
+  const double flop = icn_problem_flop(&c->problem), rows = (double)rows_of(r, c->problem.op);
   const double modes = icn_case_has_mode(c, ICN_CASE_EXACT) ? 2 : 1;
   return 1.5 * modes * flop / 300e6 + modes * 2 * rows * (0.3e-3 + flop / 3e9);
 }
@@ -106,7 +111,7 @@ static int run_case(report *r, icn_runtime *runtime, const icn_case *c) {
     }
     icn_case_data_free(&data);
   }
-  r->work_done += case_work(c);
+  r->work_done += case_work(r, c);
   return code;
 }
 
@@ -120,7 +125,7 @@ static int each_case(report *r, icn_runtime *runtime) {
     for (size_t i = 0; i < list.count && code == TOOL_OK && !terminal_interrupted(); i++) {
       if (!is_wanted(r, &list.cases[i])) continue;
       if (runtime == NULL)
-        r->work += case_work(&list.cases[i]);
+        r->work += case_work(r, &list.cases[i]);
       else
         code = run_case(r, runtime, &list.cases[i]);
     }
@@ -146,7 +151,7 @@ int report_kernel_cases(report *r) {
 static double bench_seconds(const report *r) { return r->quick ? QUICK_BENCH_SECONDS : FULL_BENCH_SECONDS; }
 
 static double class_work(const report *r, const icn_case *c) {
-  const double flop = icn_problem_flop(&c->problem), rows = r->quick ? 1 : (double)rows_of(c->problem.op);
+  const double flop = icn_problem_flop(&c->problem), rows = r->quick ? 1 : (double)rows_of(r, c->problem.op);
   return 2 * flop / 300e6 + rows * (bench_seconds(r) + 0.02);
 }
 
@@ -155,7 +160,7 @@ int report_plan_benchmarks(report *r) {
   icn_case c;
   for (size_t i = 0; icn_bench_class(i) != NULL; i++) {
     if (icn_bench_class_case(i, &c, &error) != ICN_OK) return tool_error(&error);
-    r->work += class_work(r, &c);
+    if (rows_of(r, c.problem.op) > 0) r->work += class_work(r, &c);
   }
   return TOOL_OK;
 }
@@ -193,6 +198,7 @@ static int bench_class(report *r, icn_runtime *runtime, size_t index) {
   icn_choice choice;
   int code = TOOL_OK;
   if (icn_bench_class_case(index, &c, &error) != ICN_OK) return tool_error(&error);
+  if (rows_of(r, c.problem.op) == 0) return TOOL_OK;
   icn_case_problem(&c, ICN_CASE_DENSE, &problem);
   const icn_row *chosen = NULL; /* none: the device takes no row of this operation, which the kernel cases tell */
   if (icn_select(&problem, icn_runtime_desc(runtime), NULL, icn_bench_class(index), &choice, NULL, &error) == ICN_OK) chosen = choice.row;

@@ -17,6 +17,11 @@ bool terminal_writes_in_place(const char *path) {
   return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+bool terminal_is_pipe(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISFIFO(info.st_mode);
+}
+
 #if defined(_WIN32)
 #include <fcntl.h>
 #include <io.h>

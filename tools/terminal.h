@@ -15,6 +15,8 @@ bool terminal_reader_is_gone(void);
 
 /* True for what is there and is no regular file: a pipe, a terminal, /dev/null, a folder. */
 bool terminal_writes_in_place(const char *path);
+/* A pipe with a name: who opens it a second time may wait for a reader for ever. */
+bool terminal_is_pipe(const char *path);
 
 /* From now on a signal that asks the process to end (Ctrl-C and its like) calls `ended` and makes terminal_interrupted() true; a second one
  * ends the process. One that means a crash calls `ended`, then the process dies of it. `ended` may do only what a signal handler may.

@@ -1,69 +1,8 @@
 /* The command-line tool as a person meets it: help, options, every subcommand on tiny models, bad input, bad output. Each failure must be
  * one sentence on standard error, the right exit code, and no file left behind. */
-#define _XOPEN_SOURCE 700
-#include <stdbool.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "support/cli.h"
 
 #include "npy.h"
-#include "support/icn_test.h"
-
-static char folder[256], out[1 << 20], err[1 << 16];
-
-static void read_text(const char *path, char *text, size_t bytes) {
-  FILE *file = fopen(path, "rb");
-  assert_non_null(file);
-  text[fread(text, 1, bytes - 1, file)] = '\0';
-  fclose(file);
-}
-
-/* Runs a shell command in which $T is the tool, $D the folder for files, $I the test pictures, $M the tiny models; its exit code. */
-static int sh(const char *format, ...) ICN_PRINTF(1, 2);
-static int sh(const char *format, ...) {
-  char command[4096], line[6000], path[300];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(command, sizeof command, format, arguments);
-  va_end(arguments);
-  const char *tool = getenv("ICN_TOOL") != NULL ? getenv("ICN_TOOL") : "./clinception", *data = getenv("ICN_TEST_DATA");
-  snprintf(line, sizeof line, "T='%s'; D='%s'; I='%s/images'; M='%s/tool'; { %s ; } >'%s/out' 2>'%s/err'", tool, folder, data, data,
-           command, folder, folder);
-  int result = system(line);
-  snprintf(path, sizeof path, "%s/out", folder);
-  read_text(path, out, sizeof out);
-  snprintf(path, sizeof path, "%s/err", folder);
-  read_text(path, err, sizeof err);
-  assert_true(WIFEXITED(result));
-  return WEXITSTATUS(result);
-}
-
-static bool exists(const char *name) {
-  char path[600];
-  struct stat info;
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return stat(path, &info) == 0;
-}
-
-#define SUCCEEDS(...)                                                           \
-  do {                                                                          \
-    int code_ = sh(__VA_ARGS__);                                                \
-    if (code_ != 0) fail_msg("%s: exit code %d: %s", #__VA_ARGS__, code_, err); \
-    if (err[0] != '\0') fail_msg("%s: says '%s'", #__VA_ARGS__, err);           \
-  } while (0)
-
-/* One line on standard error that begins with the tool's name and has `part` in it. */
-static void check_failure(int code, int expected, const char *part, const char *what) {
-  if (code != expected) fail_msg("%s: exit code %d, expected %d: %s", what, code, expected, err);
-  const char *line_end = strchr(err, '\n');
-  if (strncmp(err, "clinception: ", 13) != 0 || line_end == NULL || line_end[1] != '\0') fail_msg("%s: not one sentence: '%s'", what, err);
-  if (strstr(err, part) == NULL) fail_msg("%s: '%s' does not say '%s'", what, err, part);
-}
-#define FAILS(expected, part, ...) check_failure(sh(__VA_ARGS__), expected, part, #__VA_ARGS__)
-
-static void assert_says(const char *part) {
-  if (strstr(out, part) == NULL) fail_msg("'%s' is not in the output: %s", part, out);
-}
 
 static void write_npy(const char *name, int rank, const int64_t *dim, const float *data) {
   char path[600];
@@ -86,12 +25,8 @@ static int make_folder(void **state) {
   static const float six[6] = {1, 2, 3, 4, 5, 6}, ten[6] = {10, 20, 30, 40, 50, 60};
   static const float tall[400 * 3];
   float picture[3 * 8 * 8] = {0};
-  char leak_options[1024]; /* a leak checker's report of what it left out is not an error of the tool */
-  snprintf(leak_options, sizeof leak_options, "%s:print_suppressions=0", getenv("LSAN_OPTIONS") != NULL ? getenv("LSAN_OPTIONS") : "");
-  setenv("LSAN_OPTIONS", leak_options, 1);
   for (int i = 64; i < 128; i++) picture[i] = 1.0F; /* green */
-  snprintf(folder, sizeof folder, "/tmp/clinception-cli-XXXXXX");
-  if (mkdtemp(folder) == NULL) return -1;
+  if (!cli_make_folder()) return -1;
   write_npy("left.npy", 2, (const int64_t[]){2, 3}, six);
   write_npy("right.npy", 2, (const int64_t[]){2, 3}, ten);
   write_npy("wrong.npy", 2, (const int64_t[]){3, 2}, ten);
@@ -105,19 +40,17 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
   (void)state;
-  char command[300];
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  return system(command);
+  return cli_remove_folder();
 }
 
 /* ------------------------------------------------------------ help, options */
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run", "bench", "plan", "check"};
+  static const char *const names[] = {"devices", "classify", "run", "bench", "plan", "check", "report"};
   SUCCEEDS("$T --help");
-  for (size_t i = 0; i < 6; i++) assert_says(names[i]);
-  for (size_t i = 0; i < 6; i++) {
+  for (size_t i = 0; i < 7; i++) assert_says(names[i]);
+  for (size_t i = 0; i < 7; i++) {
     SUCCEEDS("$T %s --help", names[i]);
     assert_says("usage: clinception ");
     assert_says("--device WHICH");
