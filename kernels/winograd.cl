@@ -1,4 +1,4 @@
-/* Winograd convolution of stride 1 for CPU devices, F(WM, WR) along one axis (WDIM 1) or along both (WDIM 2): one work-item takes blocks
+/* Winograd convolution of stride WS (1, or 2 along both axes) for CPU devices, F(WM, WR) along one axis (WDIM 1) or both (WDIM 2): one work-item takes blocks
  * of tiles through transform, multiplication and inverse transform, with scratch that stays in its core's cache.
  *
  *   V[p][tile][ic] = B^T d B                              d: the tile's window of x, zero outside the image
@@ -18,6 +18,9 @@
 #endif
 #ifndef WR
 #define WR 3
+#endif
+#ifndef WS
+#define WS 1
 #endif
 #ifndef WDIM
 #define WDIM 2
@@ -185,7 +188,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
     if (item == from || split == 0)
       for (int k = 0; k < rows; k++) {
         const int tile = min(first + k, tiles - 1), n = tile / image_tiles, place = tile % image_tiles;
-        const int top = place / tiles_x * along_y - in.s4, left = place % tiles_x * along_x - in.s5;
+        const int top = place / tiles_x * along_y * WS - in.s4, left = place % tiles_x * along_x * WS - in.s5;
         transform_tile(x + (size_t)n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
       }
     for (int panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {

@@ -1,6 +1,6 @@
-/* winograd_3x3, winograd_5x5, winograd_line (1x3 to 7x1): Winograd convolution for CPU devices, blocks of tiles through all three stages in
- * one work-item (kernels/winograd.cl). config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] = NV vectors, value[3] = VW lanes of
- * a vector, value[4] = tiles of a block, value[5] = splits of the output channels. */
+/* winograd_3x3, winograd_5x5, winograd_line (1x3 to 7x1), winograd_stride2 (3x3, 5x5, 7x7): Winograd convolution for CPU devices, blocks of
+ * tiles through all three stages in one work-item (kernels/winograd.cl). config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] =
+ * NV vectors, value[3] = VW lanes of a vector, value[4] = tiles of a block, value[5] = splits of the output channels. */
 #include <string.h>
 
 #include "cost.h"
@@ -19,22 +19,29 @@ enum { OUTPUT_COUNT = sizeof OUTPUTS / sizeof OUTPUTS[0], MOST_BLOCK = 64 };
 
 /* What one problem comes to with one m: windows, tiles, points. In two dimensions tiles have at most 8 x 8 points: the error grows with
  * the square of what one dimension gives, F(6x6, 5x5) is at 1e-4 of the largest output. */
-enum { MOST_POINTS_A_SIDE = 8 };
+enum { MOST_SIDE = 8, MOST_SIDE_STRIDE2 = 11 };
 typedef struct shape {
   icn_conv_sizes s;
-  int dims, r, n; /* axes that are transformed, taps and points along one of them */
-  bool down;      /* one axis: y */
+  int dims, r, stride, n; /* axes that are transformed; taps, stride and points along one of them */
+  bool down;              /* one axis: y */
   int64_t points, tiles_y, tiles_x, tiles;
 } shape;
 
-/* icn_winograd_count(m, r) by r / 2 - 1 and m (a test compares them): selection asks for them thousands of times. */
-static const icn_winograd_ops OPERATIONS[3][ICN_WINOGRAD_MAX_M + 1] = {
-    {[2] = {6, 4}, [3] = {15, 7}, [4] = {26, 12}, [6] = {31, 20}},
-    {[2] = {26, 8}, [3] = {33, 12}, [4] = {31, 16}, [6] = {81, 32}},
-    {[2] = {31, 12}, [3] = {60, 17}, [4] = {81, 24}, [6] = {121, 44}},
+/* icn_winograd_count(m, r, stride) by stride - 1, r / 2 - 1 and m (a test compares them): selection asks for them thousands of times. */
+static const icn_winograd_ops OPERATIONS[2][3][ICN_WINOGRAD_MAX_M + 1] = {
+    {
+        {[2] = {6, 4}, [3] = {15, 7}, [4] = {26, 12}, [6] = {31, 20}},
+        {[2] = {26, 8}, [3] = {33, 12}, [4] = {31, 16}, [6] = {81, 32}},
+        {[2] = {31, 12}, [3] = {60, 17}, [4] = {81, 24}, [6] = {121, 44}},
+    },
+    {
+        {[2] = {2, 4}, [3] = {6, 7}, [4] = {15, 12}},
+        {[2] = {8, 8}, [3] = {21, 14}, [4] = {41, 24}},
+        {[2] = {21, 12}, [3] = {41, 20}},
+    },
 };
 
-icn_winograd_ops icn_winograd_operations(int m, int r) { return OPERATIONS[r / 2 - 1][m]; }
+icn_winograd_ops icn_winograd_operations(int m, int r, int stride) { return OPERATIONS[stride - 1][r / 2 - 1][m]; }
 
 static shape shape_of(const icn_problem *problem, int m) {
   shape w;
@@ -42,7 +49,8 @@ static shape shape_of(const icn_problem *problem, int m) {
   w.dims = w.s.kh > 1 && w.s.kw > 1 ? 2 : 1;
   w.down = w.s.kw == 1;
   w.r = (int)icn_max64(w.s.kh, w.s.kw);
-  w.n = m + w.r - 1;
+  w.stride = (int)problem->params.stride[0];
+  w.n = w.stride == 1 ? m + w.r - 1 : 2 * m + w.r - 2;
   w.points = w.dims == 2 ? w.n * w.n : w.n;
   w.tiles_y = w.dims == 2 || w.down ? icn_div_up(w.s.oh, m) : w.s.oh;
   w.tiles_x = w.dims == 2 || !w.down ? icn_div_up(w.s.ow, m) : w.s.ow;
@@ -77,7 +85,7 @@ static double cache_bytes(const icn_device_desc *device) {
 static double critical_operations(const shape *w, const icn_device_desc *device, const icn_config *config) {
   const double transform = 2.0, per_line = w->dims == 2 ? w->n : 1;
   const int64_t block = config->value[BLOCK], splits = config->value[SPLITS], blocks = icn_div_up(w->tiles, block);
-  const icn_winograd_ops ops = icn_winograd_operations(config->value[TILE_M], w->r);
+  const icn_winograd_ops ops = icn_winograd_operations(config->value[TILE_M], w->r, w->stride);
   const double channel_vectors = (double)icn_div_up(w->s.c, config->value[VW]);
   const double rows = (double)(icn_div_up(block, config->value[MR]) * config->value[MR]);
   const double input = (double)block * channel_vectors * 2 * per_line * ops.input * transform;
@@ -131,7 +139,7 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
   memset(config, 0, sizeof *config);
   for (int o = 0; o < OUTPUT_COUNT; o++) {
     const shape w = shape_of(problem, OUTPUTS[o]);
-    if (w.dims == 2 && w.n > MOST_POINTS_A_SIDE) continue;
+    if (w.n > ICN_WINOGRAD_MAX_N || (w.dims == 2 && w.n > (w.stride == 1 ? MOST_SIDE : MOST_SIDE_STRIDE2))) continue;
     for (int t = 0; t < TILE_COUNT; t++) {
       if (TILES[t][2] != width) continue;
       icn_config candidate = {{OUTPUTS[o], TILES[t][0], TILES[t][1], TILES[t][2]}};
@@ -147,13 +155,14 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
 /* ------------------------------------------------------------ the row */
 
 /* Whatever the window. */
-static bool applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+static bool applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, icn_reason *why_not) {
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   if (s.groups != 1) return icn_decline(why_not, "%lld groups, only 1 is tiled", (long long)s.groups);
   for (int axis = 0; axis < 2; axis++)
-    if (p->stride[axis] != 1 || p->dilation[axis] != 1) return icn_decline(why_not, "stride and dilation of 1 are needed");
+    if (p->stride[axis] != stride || p->dilation[axis] != 1)
+      return icn_decline(why_not, "a stride of %lld and no dilation are needed", (long long)stride);
   int64_t packed, x, y;
   const int64_t most_points = ICN_WINOGRAD_MAX_N * ICN_WINOGRAD_MAX_N;
   if (!icn_mul_ok(most_points * (s.c + 1), icn_round_up(s.k, WIDEST_PANEL) + WIDEST_PANEL, &packed) || packed > INT32_MAX)
@@ -172,18 +181,25 @@ static bool window_is(const icn_problem *problem, int64_t side, icn_reason *why_
 }
 
 bool icn_winograd_3x3_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  return applies(problem, device, why_not) && window_is(problem, 3, why_not);
+  return applies(problem, device, 1, why_not) && window_is(problem, 3, why_not);
 }
 
 bool icn_winograd_5x5_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  return applies(problem, device, why_not) && window_is(problem, 5, why_not);
+  return applies(problem, device, 1, why_not) && window_is(problem, 5, why_not);
 }
 
 bool icn_winograd_line_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  if (!applies(problem, device, why_not)) return false;
+  if (!applies(problem, device, 1, why_not)) return false;
   const int64_t *w = problem->in[ICN_CONV_WEIGHT].shape.dim, taps = icn_max64(w[2], w[3]);
   if ((w[2] == 1) != (w[3] == 1) && (taps == 3 || taps == 5 || taps == 7)) return true;
   return icn_decline(why_not, "a %lldx%lld window, not 3, 5 or 7 taps along one axis", (long long)w[2], (long long)w[3]);
+}
+
+bool icn_winograd_stride2_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  if (!applies(problem, device, 2, why_not)) return false;
+  const int64_t side = problem->in[ICN_CONV_WEIGHT].shape.dim[2];
+  if (side != 3 && side != 5 && side != 7) return icn_decline(why_not, "a window of %lld rows, not 3, 5 or 7", (long long)side);
+  return window_is(problem, side, why_not);
 }
 
 double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -195,7 +211,7 @@ uint64_t icn_winograd_pack_bytes(const icn_problem *problem, const icn_config *c
   return (uint64_t)(panels(&w, config) * panel_width(config) * (w.points * w.s.c + 1)) * sizeof(float);
 }
 
-enum { LANES = 16, MOST_TAPS = 25, MOST_POINTS = 64 };
+enum { LANES = 16, MOST_TAPS = 49, MOST_POINTS = MOST_SIDE_STRIDE2 * MOST_SIDE_STRIDE2 };
 
 /* U = G g G^T for LANES output channels at a time, in double: taps[tap][lane] to u[point][lane]. */
 static void transform_weights(const shape *w, double g[][ICN_WINOGRAD_MAX_R], double taps[][LANES], double u[][LANES]) {
@@ -240,7 +256,7 @@ void icn_winograd_pack(const icn_problem *problem, const icn_config *config, con
   double g[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_R];
   icn_winograd tile;
   memset(packed, 0, icn_winograd_pack_bytes(problem, config));
-  if (!icn_winograd_make(config->value[TILE_M], w.r, &tile)) return; /* configure() has chosen one that there is */
+  if (!icn_winograd_make(config->value[TILE_M], w.r, w.stride, &tile)) return; /* configure() has chosen one that there is */
   for (int a = 0; a < w.n; a++)
     for (int k = 0; k < w.r; k++) g[a][k] = icn_rational_double(tile.g[a][k]);
   for (int64_t panel = 0; panel < panels(&w, config); panel++)
@@ -258,8 +274,8 @@ icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *
   const icn_params *p = &problem->params;
   const int64_t items = work_items(&w, device, config);
   icn_launch *launch = icn_emit_launch(emit, "winograd.cl", "winograd_fused");
-  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d", (int)config->value[TILE_M], w.r, w.dims,
-                     (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
+  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WS=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d", (int)config->value[TILE_M], w.r, w.stride,
+                     w.dims, (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
   icn_launch_single_items(launch, items, 1, 1);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);

@@ -7,6 +7,7 @@
  * inverses keep the matrices small; pairs a, -a share sums. The lines for 9 and more points follow Alam et al. (2022) and our own trials
  * of the largest error. */
 static const icn_rational POINTS[][ICN_WINOGRAD_MAX_N - 1] = {
+    [3] = {{0, 1}, {-1, 1}},
     [4] = {{0, 1}, {1, 1}, {-1, 1}},
     [5] = {{0, 1}, {1, 1}, {-1, 1}, {1, 2}},
     [6] = {{0, 1}, {1, 1}, {-1, 1}, {1, 2}, {-2, 1}},
@@ -16,7 +17,6 @@ static const icn_rational POINTS[][ICN_WINOGRAD_MAX_N - 1] = {
     [10] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}, {4, 1}, {-1, 4}},
     [12] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}, {3, 2}, {-2, 3}, {-4, 1}, {1, 4}},
 };
-enum { POINT_LINES = sizeof POINTS / sizeof POINTS[0] };
 
 static int64_t gcd(int64_t a, int64_t b) {
   while (b != 0) {
@@ -75,24 +75,56 @@ static void balance(icn_winograd *w, int j) {
   for (int k = 0; k < w->n; k++) w->bt[j][k] = times(w->bt[j][k], s);
 }
 
-bool icn_winograd_make(int m, int r, icn_winograd *w) {
+/* F(m, r) of stride 1; r = 1 is m products. */
+static void make_phase(int m, int r, icn_winograd *w) {
   const int n = m + r - 1, finite = n - 1;
-  if ((m != 2 && m != 3 && m != 4 && m != 6) || (r != 3 && r != 5 && r != 7) || n >= POINT_LINES) return false;
-  const icn_rational *point = POINTS[n];
   memset(w, 0, sizeof *w);
-  w->m = m, w->r = r, w->n = n;
+  w->m = m, w->r = r, w->stride = 1, w->n = n;
+  for (int j = 0; j < ICN_WINOGRAD_MAX_N; j++)
+    for (int k = 0; k < ICN_WINOGRAD_MAX_N; k++) w->bt[j][k] = (icn_rational){r == 1 && j == k, 1};
   for (int j = 0; j < n; j++) {
     icn_rational power = {1, 1}, scale = {1, 1};
-    for (int k = 0; k < finite; k++)
-      if (j < finite && k != j) scale = times(scale, plus(point[j], negative(point[k])));
+    for (int k = 0; k < finite && r > 1; k++)
+      if (j < finite && k != j) scale = times(scale, plus(POINTS[n][j], negative(POINTS[n][k])));
     for (int i = 0; i < m || i < r; i++) {
       const bool at_infinity = j == finite;
-      if (i < m) w->at[i][j] = at_infinity ? (icn_rational){i == m - 1, 1} : power;
-      if (i < r) w->g[j][i] = at_infinity ? (icn_rational){i == r - 1, 1} : times(power, inverse(scale));
-      if (!at_infinity) power = times(power, point[j]);
+      if (i < m) w->at[i][j] = r == 1 ? (icn_rational){i == j, 1} : at_infinity ? (icn_rational){i == m - 1, 1} : power;
+      if (i < r) w->g[j][i] = r == 1 ? (icn_rational){1, 1} : at_infinity ? (icn_rational){i == r - 1, 1} : times(power, inverse(scale));
+      if (!at_infinity && r > 1) power = times(power, POINTS[n][j]);
     }
-    polynomial(point, finite, j, w->bt[j]);
+    if (r == 1) continue;
+    polynomial(POINTS[n], finite, j, w->bt[j]);
     balance(w, j);
   }
+}
+
+/* Columns k of a phase go to 2 k + `odd` of inputs and taps, its points behind the `first` that are there. */
+static void place_phase(icn_winograd *w, const icn_winograd *phase, int first, int odd) {
+  for (int j = 0; j < phase->n; j++) {
+    for (int i = 0; i < w->m; i++) w->at[i][first + j] = phase->at[i][j];
+    for (int k = 0; k < phase->r; k++) w->g[first + j][2 * k + odd] = phase->g[j][k];
+    for (int k = 0; k < phase->n; k++) w->bt[first + j][2 * k + odd] = phase->bt[j][k];
+  }
+}
+
+bool icn_winograd_make(int m, int r, int stride, icn_winograd *w) {
+  const int n = stride == 1 ? m + r - 1 : 2 * m + r - 2;
+  if ((m != 2 && m != 3 && m != 4 && m != 6) || (r != 3 && r != 5 && r != 7)) return false;
+  if (stride < 1 || stride > 2 || n > ICN_WINOGRAD_MAX_N) return false;
+  if (stride == 1) {
+    make_phase(m, r, w);
+    return true;
+  }
+  icn_winograd even, odd;
+  make_phase(m, (r + 1) / 2, &even);
+  make_phase(m, r / 2, &odd);
+  memset(w, 0, sizeof *w);
+  w->m = m, w->r = r, w->stride = 2, w->n = n;
+  for (int j = 0; j < n; j++) {
+    for (int k = 0; k < r; k++) w->g[j][k] = (icn_rational){0, 1};
+    for (int k = 0; k < n; k++) w->bt[j][k] = (icn_rational){0, 1};
+  }
+  place_phase(w, &even, 0, 0);
+  place_phase(w, &odd, even.n, 1);
   return true;
 }

@@ -12,18 +12,18 @@ int icn_row_winograd_m(const icn_row *row, const icn_config *config) { return ic
 
 /* |A^T|, |G| and |B^T| for the axes of a window; an axis with one tap has the 1 x 1 matrix 1. */
 typedef struct axis {
-  int m, r, n;
+  int m, r, stride, n;
   double at[ICN_WINOGRAD_MAX_M][ICN_WINOGRAD_MAX_N], g[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_R], bt[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_N];
 } axis;
 
-static axis axis_of(int m, int r) {
+static axis axis_of(int m, int r, int stride) {
   axis a;
   icn_winograd tile;
   memset(&a, 0, sizeof a);
-  a.m = a.r = a.n = 1;
+  a.m = a.r = a.stride = a.n = 1;
   a.at[0][0] = a.g[0][0] = a.bt[0][0] = 1;
-  if (r == 1 || !icn_winograd_make(m, r, &tile)) return a;
-  a.m = m, a.r = r, a.n = tile.n;
+  if (r == 1 || !icn_winograd_make(m, r, stride, &tile)) return a;
+  a.m = m, a.r = r, a.stride = stride, a.n = tile.n;
   for (int i = 0; i < a.m; i++)
     for (int k = 0; k < a.n; k++) a.at[i][k] = fabs(icn_rational_double(tile.at[i][k]));
   for (int i = 0; i < a.n; i++) {
@@ -66,7 +66,7 @@ static double input_at(const bound *b, int64_t n, int64_t ic, int64_t iy, int64_
 /* |B^T| |x| |B| of the tile whose first output is (oy, ox): columns first, then rows. */
 static void transform_tile(const bound *b, int64_t n, int64_t oy, int64_t ox) {
   const axis *ya = &b->y_axis, *xa = &b->x_axis;
-  const int64_t top = oy - b->problem->params.pad_begin[0], left = ox - b->problem->params.pad_begin[1];
+  const int64_t top = oy * ya->stride - b->problem->params.pad_begin[0], left = ox * xa->stride - b->problem->params.pad_begin[1];
   double window[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_N], half_done[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_N];
   for (int64_t ic = 0; ic < b->s.c; ic++) {
     for (int i = 0; i < ya->n; i++)
@@ -116,8 +116,8 @@ icn_status icn_winograd_magnitude(const icn_problem *problem, int m, const void 
              .scale = in[ICN_CONV_SCALE],
              .residual = in[ICN_CONV_RESIDUAL],
              .magnitude = magnitude};
-  b.y_axis = axis_of(m, (int)b.s.kh);
-  b.x_axis = axis_of(m, (int)b.s.kw);
+  b.y_axis = axis_of(m, (int)b.s.kh, (int)problem->params.stride[0]);
+  b.x_axis = axis_of(m, (int)b.s.kw, (int)problem->params.stride[1]);
   const size_t points = (size_t)(b.y_axis.n * b.x_axis.n);
   b.u = icn_allocate_array(allocator, (size_t)(b.s.k * b.s.c) * points, sizeof(double));
   b.v = icn_allocate_array(allocator, (size_t)b.s.c * points, sizeof(double));

@@ -95,13 +95,16 @@ static void write_input(writer *w, const icn_winograd *tile) {
 /* Columns of points a and -a (neighbours in our lists) differ in the sign of the odd powers: their elements are added and subtracted once,
  * the even rows take the sum and the odd rows the difference. */
 static bool begins_pair(const icn_winograd *tile, int k) {
-  const icn_rational a = tile->at[1][k], b = tile->at[1][k + 1];
-  return k + 1 < tile->n - 1 && a.num != 0 && a.num == -b.num && a.den == b.den;
+  for (int i = 0; i < tile->m; i++) {
+    const icn_rational a = tile->at[i][k], b = tile->at[i][k + 1];
+    if (a.num == 0 || a.den != b.den || b.num != (i % 2 == 0 ? a.num : -a.num)) return false;
+  }
+  return true;
 }
 
 static void write_output(writer *w, const icn_winograd *tile) {
   bool second[ICN_WINOGRAD_MAX_N] = {false}, first[ICN_WINOGRAD_MAX_N] = {false};
-  for (int k = 1; k + 1 < tile->n; k++) {
+  for (int k = 0; k + 1 < tile->n; k++) {
     if (second[k] || !begins_pair(tile, k)) continue;
     if (w->text != NULL) icn_text_append(w->text, "  const VEC s%d = z[%d] + z[%d], t%d = z[%d] - z[%d];\n", k, k, k + 1, k, k, k + 1);
     w->ops += 2;
@@ -119,10 +122,10 @@ static void write_output(writer *w, const icn_winograd *tile) {
   }
 }
 
-icn_winograd_ops icn_winograd_count(int m, int r) {
+icn_winograd_ops icn_winograd_count(int m, int r, int stride) {
   icn_winograd tile;
   writer input = {NULL, 0, true}, output = {NULL, 0, true};
-  if (icn_winograd_make(m, r, &tile)) {
+  if (icn_winograd_make(m, r, stride, &tile)) {
     write_input(&input, &tile);
     write_output(&output, &tile);
   }
@@ -133,14 +136,14 @@ void icn_winograd_source(icn_text *text) {
   writer w = {text, 0, true};
   icn_winograd tile;
   icn_text_append(text, "/* Made by lib/winograd_source.c: F(m, r) as straight lines. */\n");
-  for (int r = 3; r <= ICN_WINOGRAD_MAX_R; r += 2)
-    for (int m = 2; m <= ICN_WINOGRAD_MAX_M; m++) {
-      if (!icn_winograd_make(m, r, &tile)) continue;
-      icn_text_append(text, "#if WM == %d && WR == %d\n#define WN %d\n", m, r, tile.n);
-      icn_text_append(text, "static inline void icn_winograd_input(const VEC *d, VEC *z) {\n");
-      write_input(&w, &tile);
-      icn_text_append(text, "}\nstatic inline void icn_winograd_output(const VEC *z, VEC *y) {\n");
-      write_output(&w, &tile);
-      icn_text_append(text, "}\n#endif\n");
-    }
+  for (int which = 0; which < 2 * 3 * ICN_WINOGRAD_MAX_M; which++) {
+    const int stride = 1 + which % 2, r = 3 + 2 * (which / 2 % 3), m = 1 + which / 6;
+    if (!icn_winograd_make(m, r, stride, &tile)) continue;
+    icn_text_append(text, "#if WM == %d && WR == %d && WS == %d\n#define WN %d\n", m, r, stride, tile.n);
+    icn_text_append(text, "static inline void icn_winograd_input(const VEC *d, VEC *z) {\n");
+    write_input(&w, &tile);
+    icn_text_append(text, "}\nstatic inline void icn_winograd_output(const VEC *z, VEC *y) {\n");
+    write_output(&w, &tile);
+    icn_text_append(text, "}\n#endif\n");
+  }
 }

@@ -23,43 +23,54 @@ static icn_rational product(icn_rational a, icn_rational b) {
   return sum((icn_rational){a.num * b.num, a.den * b.den}, zero);
 }
 
-/* The bilinear identity, exactly: the coefficient of g[k] d[l] in y[i] is 1 where l = i + k, else 0. */
+/* The bilinear identity, exactly: the coefficient of g[k] d[l] in y[i] is 1 where l = stride * i + k, else 0. */
 static void matrices_give_the_correlation_exactly(void **state) {
   (void)state;
-  for (size_t a = 0; a < 4; a++)
-    for (size_t b = 0; b < 3; b++) {
-      icn_winograd w;
-      assert_true(icn_winograd_make(MS[a], RS[b], &w));
-      assert_int_equal(w.n, w.m + w.r - 1);
-      for (int i = 0; i < w.m; i++)
-        for (int k = 0; k < w.r; k++)
-          for (int l = 0; l < w.n; l++) {
-            icn_rational total = {0, 1};
-            for (int j = 0; j < w.n; j++) total = sum(total, product(w.at[i][j], product(w.g[j][k], w.bt[j][l])));
-            if (total.den != 1 || total.num != (l == i + k))
-              fail_msg("F(%d,%d): y[%d] has %lld/%lld of g[%d] d[%d]", w.m, w.r, i, (long long)total.num, (long long)total.den, k, l);
-          }
+  int made = 0;
+  for (size_t which = 0; which < 4 * 3 * 2; which++) {
+    icn_winograd w;
+    const int m = MS[which / 6], r = RS[which / 2 % 3], stride = 1 + (int)(which % 2);
+    if (!icn_winograd_make(m, r, stride, &w)) {
+      assert_true(stride == 2 && 2 * m + r - 2 > ICN_WINOGRAD_MAX_N);
+      continue;
     }
+    made++;
+    assert_int_equal(w.n, stride == 1 ? m + r - 1 : 2 * m + r - 2);
+    for (int i = 0; i < w.m; i++)
+      for (int k = 0; k < w.r; k++)
+        for (int l = 0; l < w.n; l++) {
+          icn_rational total = {0, 1};
+          for (int j = 0; j < w.n; j++) total = sum(total, product(w.at[i][j], product(w.g[j][k], w.bt[j][l])));
+          if (total.den != 1 || total.num != (l == stride * i + k))
+            fail_msg("F(%d,%d)/%d: y[%d] has %lld/%lld of g[%d] d[%d]", w.m, w.r, stride, i, (long long)total.num, (long long)total.den, k,
+                     l);
+        }
+  }
+  assert_int_equal(made, 12 + 8);
 }
 
 static void other_tiles_are_refused(void **state) {
   (void)state;
   icn_winograd w;
-  assert_false(icn_winograd_make(5, 3, &w));
-  assert_false(icn_winograd_make(0, 3, &w));
-  assert_false(icn_winograd_make(2, 4, &w));
-  assert_false(icn_winograd_make(2, 9, &w));
+  assert_false(icn_winograd_make(5, 3, 1, &w));
+  assert_false(icn_winograd_make(0, 3, 1, &w));
+  assert_false(icn_winograd_make(2, 4, 1, &w));
+  assert_false(icn_winograd_make(2, 9, 1, &w));
+  assert_false(icn_winograd_make(2, 3, 3, &w));
 }
 
 static void the_table_of_operations_is_what_the_source_has(void **state) {
   (void)state;
-  for (size_t a = 0; a < 4; a++)
-    for (size_t b = 0; b < 3; b++) {
-      const icn_winograd_ops counted = icn_winograd_count(MS[a], RS[b]), table = icn_winograd_operations(MS[a], RS[b]);
-      if (counted.input != table.input || counted.output != table.output)
-        fail_msg("F(%d,%d): {%d, %d} counted, {%d, %d} in the table", MS[a], RS[b], counted.input, counted.output, table.input,
-                 table.output);
-    }
+  int wrong = 0;
+  for (size_t which = 0; which < 4 * 3 * 2; which++) {
+    const int m = MS[which / 6], r = RS[which / 2 % 3], stride = 1 + (int)(which % 2);
+    const icn_winograd_ops counted = icn_winograd_count(m, r, stride), table = icn_winograd_operations(m, r, stride);
+    if (counted.input != table.input || counted.output != table.output)
+      print_error("F(%d,%d)/%d: {%d, %d} counted, {%d, %d} in the table\n", m, r, stride, counted.input, counted.output, table.input,
+                  table.output);
+    wrong += counted.input != table.input || counted.output != table.output;
+  }
+  assert_int_equal(wrong, 0);
 }
 
 /* Symmetric points share: F(6,3) would take 8 x 8 products without. */
@@ -70,10 +81,10 @@ static void the_source_shares_sums(void **state) {
   icn_text_init(&text, &allocator);
   icn_winograd_source(&text);
   assert_false(text.failed);
-  assert_non_null(strstr(text.data, "#if WM == 6 && WR == 7\n#define WN 12\n"));
+  assert_non_null(strstr(text.data, "#if WM == 6 && WR == 7 && WS == 1\n#define WN 12\n"));
   assert_non_null(strstr(text.data, "z[2] = p1 - q1;"));
   assert_null(strstr(text.data, "nan"));
-  assert_true(icn_winograd_count(6, 3).input < 40);
+  assert_true(icn_winograd_count(6, 3, 1).input < 40);
   icn_text_fini(&text);
 }
 
@@ -125,7 +136,7 @@ static void weights_are_transformed_and_packed(void **state) {
   const icn_value values[2] = {{.data = weight}, {.data = bias}};
   const icn_value *constants[ICN_MAX_INPUTS] = {NULL, &values[0], &values[1]};
   icn_winograd tile;
-  assert_true(icn_winograd_make(2, 3, &tile));
+  assert_true(icn_winograd_make(2, 3, 1, &tile));
   assert_int_equal(row->pack_bytes(&p, &config), sizeof packed);
   row->pack(&p, &config, constants, packed);
   for (int oc = 0; oc < 2 * WIDTH; oc++) {
@@ -152,7 +163,7 @@ static void the_bound_is_the_sum_of_absolute_products(void **state) {
   for (int i = 0; i < 36; i++) x[i] = (float)((i * 7) % 5 - 2);
   const void *in[ICN_MAX_INPUTS] = {x, w, bias};
   icn_winograd tile;
-  assert_true(icn_winograd_make(4, 3, &tile));
+  assert_true(icn_winograd_make(4, 3, 1, &tile));
   assert_int_equal(icn_winograd_magnitude(&p, 4, in, magnitude, &allocator, &error), ICN_OK);
   /* output (1, 5): second tile of its line, element 1; its window begins at column 3 */
   double want = 5;
