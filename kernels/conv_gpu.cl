@@ -5,7 +5,7 @@
  * x, y and residual are NHWC with a pixel stride of their own; k = (ky, kx, ic) is one index, in steps of BK. Weights are packed
  * [group][panel][k][BN], k padded with zeros to a multiple of BK, the biases [group][panel][BN] behind them. Padding is put in where x is
  * loaded. global: BN/4 * panels, BM/4 * tiles, groups; local: BN/4, BM/4, 1. Checked by icn_conv_gpu_applies() in lib/row_conv_gpu.c. */
-#include "common.clh"
+#include "quad.clh"
 
 #ifndef BM
 #define BM 64
@@ -64,7 +64,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
 #pragma unroll
     for (int i = item * 4; i < BK * BN; i += ITEMS * 4) vstore4(vload4(0, packed + (size_t)k * BN + i), 0, w_tile + i);
     barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
+#pragma unroll 4 /* all of BK: AMD's compiler loads all of both tiles first, and then has registers for few waves */
     for (int j = 0; j < BK; j++) {
       const float4 a = vload4(0, x_tile + j * A_ROW + row), b = vload4(0, w_tile + j * BN + column);
       acc[0] += a.s0 * b;
@@ -83,19 +83,12 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
   const int oc = panel * BN + column, lanes = min(out.s4 - oc, 4);
   y += y_offset + group * out.s4 + oc;
   residual += residual_offset + group * out.s4 + oc;
+  const float4 activation = icn_activation(function, alpha, beta);
 #pragma unroll
   for (int i = 0; i < 4; i++) {
     const int m = tile + row + i;
-    if (m < rows && lanes > 0) {
-      MATH value[4];
-      vstore4(acc[i] + vload4(0, bias), 0, value);
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-        if (j < lanes) {
-          MATH v = value[j];
-          if (residual_stride != 0) v += residual[(size_t)m * residual_stride + j];
-          y[(size_t)m * out.s3 + j] = icn_activate(v, function, alpha, beta);
-        }
-    }
+    if (m < rows)
+      icn_store_quad(acc[i] + vload4(0, bias), y + (size_t)m * out.s3, lanes, residual + (size_t)m * residual_stride, residual_stride,
+                     activation);
   }
 }

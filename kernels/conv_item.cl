@@ -4,10 +4,9 @@
  *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
  *
  * x, y and residual are NHWC with a pixel stride of their own. Weights are packed [group][panel][ky][kx][ic][width], so that neighbouring
- * items read neighbouring channels, the biases [group][panel][width] behind them. Taps in the padding read `zeros`, which holds a group's
- * channels. Global: at least (oc / (4 * COLUMNS), rows / PIXELS, groups); local: any, 1 along groups. Checked by icn_conv_item_applies().
- */
-#include "common.clh"
+ * items read neighbouring channels, the biases [group][panel][width] behind them. Global: at least (oc / (4 * COLUMNS), rows / PIXELS,
+ * groups); local: any, 1 along groups. Checked by icn_conv_item_applies(). */
+#include "quad.clh"
 
 #ifndef PIXELS
 #define PIXELS 4
@@ -16,21 +15,64 @@
 #define COLUMNS 1
 #endif
 
-/* One input channel: its pixels times a line of weights. The loops have constant bounds and go when compiled. */
-#define STEP(component)                                                            \
-  {                                                                                \
-    for (int c = 0; c < COLUMNS; c++) {                                            \
-      const float4 b = vload4(c, weights);                                         \
-      for (int i = 0; i < PIXELS; i++) acc[i * COLUMNS + c] += a[i].component * b; \
-    }                                                                              \
-    weights += width;                                                              \
+/* The tile is unrolled in the source, its sums are variables: not every compiler keeps an array of them in registers. */
+#if PIXELS == 1
+#define EACH_PIXEL(DO) DO(0)
+#elif PIXELS == 2
+#define EACH_PIXEL(DO) DO(0) DO(1)
+#else
+#define EACH_PIXEL(DO) DO(0) DO(1) DO(2) DO(3)
+#endif
+#if COLUMNS == 1
+#define SECOND_COLUMN(statement)
+#else
+#define SECOND_COLUMN(statement) statement
+#endif
+
+/* Pixel i of the item: its window's corner (a surplus row is outside the image), its sums. */
+#define START(i)                                                                                        \
+  const int m##i = row + i, left##i = m##i % ow * window.s3 - window.s7, image##i = m##i / ow / oh * h; \
+  const int top##i = m##i < rows ? m##i / ow % oh * window.s2 - window.s6 : -(1 << 30);                 \
+  float4 sum##i = 0;                                                                                    \
+  SECOND_COLUMN(float4 more##i = 0;)
+/* A tap in the padding loads the tensor's first pixel and makes zeros of it: no branch, and offsets take half a pointer's registers. */
+#define TAP(i)                                                               \
+  const int y##i = top##i + ky * window.s4, x##i = left##i + kx * window.s5; \
+  const bool inside##i = y##i >= 0 && y##i < h && x##i >= 0 && x##i < w;     \
+  const int from##i = inside##i ? ((image##i + y##i) * w + x##i) * x_stride : 0;
+#define LOAD(i)                                \
+  float4 a##i = vload4(0, x + (from##i + ic)); \
+  a##i = inside##i ? a##i : (float4)(0);
+#define LOAD_ONE(i)             \
+  float a##i = x[from##i + ic]; \
+  a##i = inside##i ? a##i : 0;
+/* One input channel: its pixels times a line of weights. */
+#define MULTIPLY(i, a) sum##i += a * b0; SECOND_COLUMN(more##i += a * b1;)
+#define MULTIPLY_S0(i) MULTIPLY(i, a##i.s0)
+#define MULTIPLY_S1(i) MULTIPLY(i, a##i.s1)
+#define MULTIPLY_S2(i) MULTIPLY(i, a##i.s2)
+#define MULTIPLY_S3(i) MULTIPLY(i, a##i.s3)
+#define MULTIPLY_ONE(i) MULTIPLY(i, a##i)
+#define STEP(MULTIPLY_EACH)                              \
+  {                                                      \
+    const float4 b0 = vload4(0, weights);                \
+    SECOND_COLUMN(const float4 b1 = vload4(1, weights);) \
+    EACH_PIXEL(MULTIPLY_EACH)                            \
+    weights += width;                                    \
+  }
+#define FINISH(i)                                                                                                         \
+  if (m##i < rows) {                                                                                                      \
+    icn_store_quad(sum##i + vload4(0, bias), y + (size_t)m##i * out.s3, lanes, residual + (size_t)m##i * residual_stride, \
+                   residual_stride, activation);                                                                          \
+    SECOND_COLUMN(icn_store_quad(more##i + vload4(1, bias), y + (size_t)m##i * out.s3 + 4, lanes - 4,                     \
+                                 residual + (size_t)m##i * residual_stride + 4, residual_stride, activation);)            \
   }
 
 /* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group;
  * window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel void conv_item(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset,
-                        __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros,
-                        int zeros_offset, int8 in, int8 out, int8 window, int residual_stride, int function, float alpha, float beta) {
+                        __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
+                        int8 window, int residual_stride, int function, float alpha, float beta) {
   const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS, group = (int)get_global_id(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
   const int kh = window.s0, kw = window.s1, width = in.s4;
@@ -40,63 +82,28 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const ST
   __global const STORE *weights = packed + packed_offset + panel * depth * width + lane;
   __global const STORE *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * width + (size_t)panel * width + lane;
   x += x_offset + group * channels;
-  zeros += zeros_offset;
 
-  int top[PIXELS], left[PIXELS], image[PIXELS];
-#pragma unroll
-  for (int i = 0; i < PIXELS; i++) {
-    const int m = row + i, ox = m % ow, oy = m / ow % oh;
-    top[i] = m < rows ? oy * window.s2 - window.s6 : -(1 << 30); /* a surplus row is outside the image */
-    left[i] = ox * window.s3 - window.s7;
-    image[i] = m / ow / oh * h;
-  }
-  float4 acc[PIXELS * COLUMNS];
-#pragma unroll
-  for (int i = 0; i < PIXELS * COLUMNS; i++) acc[i] = 0;
-
+  EACH_PIXEL(START)
   for (int ky = 0; ky < kh; ky++)
     for (int kx = 0; kx < kw; kx++) {
-      __global const STORE *from[PIXELS];
-#pragma unroll
-      for (int i = 0; i < PIXELS; i++) {
-        const int iy = top[i] + ky * window.s4, ix = left[i] + kx * window.s5;
-        const bool inside = iy >= 0 && iy < h && ix >= 0 && ix < w;
-        from[i] = inside ? x + (size_t)((image[i] + iy) * w + ix) * x_stride : zeros;
-      }
-      float4 a[PIXELS];
+      EACH_PIXEL(TAP)
       int ic = 0;
       for (; ic + 4 <= channels; ic += 4) {
-#pragma unroll
-        for (int i = 0; i < PIXELS; i++) a[i] = vload4(0, from[i] + ic);
-        STEP(s0)
-        STEP(s1)
-        STEP(s2)
-        STEP(s3)
+        EACH_PIXEL(LOAD)
+        STEP(MULTIPLY_S0)
+        STEP(MULTIPLY_S1)
+        STEP(MULTIPLY_S2)
+        STEP(MULTIPLY_S3)
       }
       for (; ic < channels; ic++) {
-#pragma unroll
-        for (int i = 0; i < PIXELS; i++) a[i].s0 = from[i][ic];
-        STEP(s0)
+        EACH_PIXEL(LOAD_ONE)
+        STEP(MULTIPLY_ONE)
       }
     }
 
-  const int lanes = min(out.s4 - column, 4 * COLUMNS);
+  const int lanes = out.s4 - column;
   y += y_offset + group * out.s4 + column;
   residual += residual_offset + group * out.s4 + column;
-#pragma unroll
-  for (int i = 0; i < PIXELS; i++) {
-    const int m = row + i;
-    if (m < rows) {
-      MATH value[4 * COLUMNS];
-#pragma unroll
-      for (int c = 0; c < COLUMNS; c++) vstore4(acc[i * COLUMNS + c] + vload4(c, bias), c, value);
-#pragma unroll
-      for (int j = 0; j < 4 * COLUMNS; j++)
-        if (j < lanes) {
-          MATH v = value[j];
-          if (residual_stride != 0) v += residual[(size_t)m * residual_stride + j];
-          y[(size_t)m * out.s3 + j] = icn_activate(v, function, alpha, beta);
-        }
-    }
-  }
+  const float4 activation = icn_activation(function, alpha, beta);
+  EACH_PIXEL(FINISH)
 }

@@ -49,7 +49,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void matmul_gp
       b_tile[j * B_ROW + n] = inside ? b[(k + j) * b_stride.s0 + (first_n + n) * b_stride.s1] : 0;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
+#pragma unroll 4 /* as in conv_gpu.cl */
     for (int j = 0; j < BK; j++) {
       const float4 va = vload4(0, a_tile + j * A_ROW + row), vb = vload4(0, b_tile + j * B_ROW + column);
       acc[0] += va.s0 * vb;

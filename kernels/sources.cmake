@@ -2,6 +2,7 @@
 set(ICN_KERNEL_FILES
   kernels/common.clh
   kernels/loop.clh
+  kernels/quad.clh
   kernels/copy.cl
   kernels/vector.clh
   kernels/functions.clh

@@ -48,7 +48,6 @@ icn_status icn_conv_item_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
-  icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
   icn_launch_int8(launch,
                   (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), s.ic, config->value[ICN_ITEM_PANEL]});
   icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc});
@@ -56,6 +55,5 @@ icn_status icn_conv_item_emit(const icn_problem *problem, const icn_device_desc 
       launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
-  emit->zeros_elems = (uint64_t)s.ic;
   return ICN_OK;
 }

@@ -50,13 +50,11 @@ icn_status icn_matmul_item_emit(const icn_problem *problem, const icn_device_des
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_tensor(launch, residual ? ICN_OPERAND_IN + 2 : ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
-  icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
   icn_launch_int8(launch, (const int64_t[8]){1, s.m, s.m > 1 ? s.a_m : s.k, s.k, config->value[ICN_ITEM_PANEL]});
   icn_launch_int8(launch, (const int64_t[8]){s.m, 1, s.m, s.m > 1 ? s.y_m : s.n, s.n});
   icn_launch_int8(launch, (const int64_t[8]){1, 1, 1, 1, 1, 1, 0, 0});
   icn_launch_int(launch, residual ? (s.m > 1 ? s.c_m : s.n) : 0);
   icn_launch_epilogue(launch, problem);
-  emit->zeros_elems = (uint64_t)s.k;
 done:
   return status;
 }
