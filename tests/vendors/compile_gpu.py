@@ -5,7 +5,7 @@
   compile_gpu.py intel DEVICE PROGRAMS FIGURES --compiler ocloc
 
 PROGRAMS holds index.txt and the .cl files. A line `KERNEL CONFIG DEVICE name=value ...` for each kernel of rows for GPUs or for any device is
-appended to FIGURES; programs of rows for CPUs are compiled too. Prints what does not compile, or compiles with a warning, and then exits with 1.
+appended to FIGURES; programs of rows for CPUs are only looked at: clang parses them, ocloc leaves them out. Prints what does not compile, or compiles with a warning, and then exits with 1.
 """
 import argparse
 import collections
@@ -41,12 +41,12 @@ AMD_NAMES = {"VGPRs": "vgpr", "AGPRs": "agpr", "SGPRs": "sgpr", "LDS Size": "lds
 REMARK = re.compile(r": remark: *([A-Za-z ]+?)(?: \[[^\]]*\])?: (\S+) \[-Rpass-analysis=kernel-resource-usage\]")
 
 
-def compile_amd(options, gfx, path, build_options):
-    """{kernel: {name: value}}. Bare OpenCL C 1.2: no extension but those that 1.2 has made part of itself."""
+def compile_amd(options, gfx, path, build_options, judged):
+    """{kernel: {name: value}}; {} for a program that is not judged. Bare OpenCL C 1.2: no extension but those that 1.2 has made part of itself."""
     code, text = run([options.compiler, "-target", "amdgcn-amd-amdhsa", "-mcpu=" + gfx, "-x", "cl", *build_options, "-O3", "-Wall", "-Wextra",
-                      "-Wno-unused-function",
+                      "-Wno-unused-function", "-Wno-unused-parameter",
                       "-Xclang", "-finclude-default-header", "-Xclang", "-cl-ext=-all", "--rocm-device-lib-path=" + options.bitcode,
-                      "-Rpass-analysis=kernel-resource-usage", "-fno-caret-diagnostics", "-S", "-o", os.devnull, path])
+                      "-Rpass-analysis=kernel-resource-usage", "-fno-caret-diagnostics", *(["-S", "-o", os.devnull] if judged else ["-fsyntax-only"]), path])
     if code != 0 or ": warning: " in text:
         raise Bad(first_lines(text, r": (error|warning): "))
     figures, kernel = {}, None
@@ -103,7 +103,9 @@ def read_dumps(folder, figures):
             kernel["spill"] = int(head.get("spill size", 0))
 
 
-def compile_intel(options, device, path, build_options):
+def compile_intel(options, device, path, build_options, judged):
+    if not judged:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
         dumps, out = os.path.join(folder, "dumps"), os.path.join(folder, "out")
         os.makedirs(dumps)
@@ -150,8 +152,8 @@ def compile_all(options):
         programs.setdefault((entry.program, entry.options), []).append(entry)
     lines, failures = [], []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {pool.submit(compiler, options, options.device, os.path.join(options.programs, program), build.split()): key
-                for key in programs for program, build in [key]}
+        jobs = {pool.submit(compiler, options, options.device, os.path.join(options.programs, program), build.split(),
+                            any(e.target != "CPU" for e in programs[program, build])): (program, build) for program, build in programs}
         for job, (program, build) in jobs.items():
             try:
                 figures = job.result()
