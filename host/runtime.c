@@ -243,19 +243,42 @@ done:
   return status;
 }
 
+static size_t group_items(const icn_bound *bound) {
+  size_t items = 1;
+  for (cl_uint k = 0; k < bound->dims; k++) items *= bound->chosen_local ? bound->local[k] : 1;
+  return items;
+}
+
+/* Smaller groups, where the kernel allows any size: those that count on one have reqd_work_group_size. */
+static icn_status shrink_groups(const icn_runtime *runtime, icn_bound *bound, size_t limit, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  size_t required[3] = {0};
+  ICN_CL_FOR(bound->name, cl->clGetKernelWorkGroupInfo(bound->kernel, runtime->share->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
+                                                       sizeof required, required, NULL));
+  if (required[0] != 0) goto done;
+  while (group_items(bound) > limit) {
+    size_t *longest = bound->local;
+    for (cl_uint k = 1; k < bound->dims; k++) longest = bound->local[k] > *longest ? &bound->local[k] : longest;
+    *longest = *longest % 2 == 0 ? *longest / 2 : 1; /* global sizes stay multiples of it */
+  }
+done:
+  return status;
+}
+
 /* The limits of the compiled kernel, which may be lower than the device's. */
-static icn_status check_limits(const icn_runtime *runtime, const icn_bound *bound, const icn_launch *launch, icn_error *error) {
+static icn_status check_limits(const icn_runtime *runtime, icn_bound *bound, const icn_launch *launch, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = runtime->cl;
   const cl_device_id id = runtime->share->id;
   const icn_device_desc *desc = icn_runtime_desc(runtime);
-  size_t limit = 0, items = 1;
+  size_t limit = 0;
   cl_ulong local_bytes = 0;
-  for (cl_uint k = 0; k < bound->dims; k++) items *= bound->chosen_local ? launch->local[k] : 1;
   ICN_CL_FOR(bound->name, cl->clGetKernelWorkGroupInfo(bound->kernel, id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL));
   if (limit == 0 && icn_quirk_of(desc, ICN_AVOID_NO_ITEMS) != NULL) limit = (size_t)desc->max_work_group;
-  ICN_REQUIRE(items <= limit, ICN_UNSUPPORTED, "%s: kernel '%s' wants work-groups of %zu items, but '%.60s' allows %zu for it", bound->name,
-              launch->kernel, items, desc->name, limit);
+  if (limit > 0 && group_items(bound) > limit) ICN_TRY(shrink_groups(runtime, bound, limit, error));
+  ICN_REQUIRE(group_items(bound) <= limit, ICN_UNSUPPORTED, "%s: kernel '%s' wants work-groups of %zu items, but '%.60s' allows %zu for it",
+              bound->name, launch->kernel, group_items(bound), desc->name, limit);
   ICN_CL_FOR(bound->name,
              cl->clGetKernelWorkGroupInfo(bound->kernel, id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes, NULL));
   ICN_REQUIRE(local_bytes <= desc->local_bytes, ICN_UNSUPPORTED, "%s: kernel '%s' wants %llu bytes of local memory, but '%.60s' has %llu",

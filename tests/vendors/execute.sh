@@ -4,11 +4,13 @@
 . "$ICN_SOURCE/tests/vendors/lib.sh"
 . "$ICN_SOURCE/tests/vendors/root.sh"
 
-export ICN_SHARED_DIR=${ICN_SHARED_DIR:-$(realpath -m "$ICN_SOURCE/../shared")} # in_root shows it inside, as it does ICN_CASES_DIR
-export ICN_CASES_DIR=${ICN_CASES_DIR:-$(realpath -m "$ICN_WORK/../../cases")}   # ONNX's operator cases, where tools/check has made them
-RUNTIME=()                                                                      # what makes it this runtime: NAME=VALUE...
-RUN_IN=(env)                                                                    # or (in_root FOLDER)
-ROOT_PACKAGES=(ocl-icd-libopencl1 libclblast1 libcmocka0 libcjson1 cmake)       # what the tests and ctest need inside a root
+# in_root shows these inside: where the tests were told to look, and ONNX's operator cases, where tools/check has made them.
+ICN_SHARED_DIR=$(sed -n 's/^ICN_SHARED_DIR:[A-Z]*=//p' "$ICN_BUILD/CMakeCache.txt")
+ICN_CASES_DIR=${ICN_CASES_DIR:-$(realpath -m "$ICN_WORK/../../cases")}
+export ICN_SHARED_DIR ICN_CASES_DIR
+RUNTIME=() # what makes it this runtime: NAME=VALUE...
+RUN_IN=(env) # or (in_root FOLDER)
+ROOT_PACKAGES=(ocl-icd-libopencl1 libclblast1 libcmocka0 libcjson1 cmake) # what the tests and ctest need inside a root
 
 # expect_devices NAME...: the runtime lists exactly these devices (parts of names, in order), so that no other one is tested in its stead.
 expect_devices() {
