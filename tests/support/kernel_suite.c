@@ -23,6 +23,7 @@ typedef struct device_run {
   const char *name;
   icn_device_desc described; /* as rows see it */
   size_t *ran, *declined;    /* a row each */
+  size_t *refused;           /* of those declined: because of the limits of the compiled kernel */
   icn_reason *reason;
   choice *choices;
 } device_run;
@@ -78,6 +79,7 @@ static void driver_open(driver *d) {
     run->name = name;
     run->ran = calloc(icn_row_count(), sizeof *run->ran);
     run->declined = calloc(icn_row_count(), sizeof *run->declined);
+    run->refused = calloc(icn_row_count(), sizeof *run->refused);
     run->reason = calloc(icn_row_count(), sizeof *run->reason);
     run->choices = calloc(icn_row_count(), sizeof *run->choices);
     if (icn_runtime_create(d->context, device, NULL, &run->runtime, &error) != ICN_OK) fail_msg("%s: %s", name, error.message);
@@ -90,6 +92,7 @@ static void driver_close(driver *d) {
     icn_runtime_destroy(d->devices[i].runtime);
     free(d->devices[i].ran);
     free(d->devices[i].declined);
+    free(d->devices[i].refused);
     free(d->devices[i].reason);
     free(d->devices[i].choices);
   }
@@ -155,7 +158,9 @@ static void run_rows(driver *d, device_run *device, size_t number, const icn_pro
     icn_check_result result;
     const icn_check_outcome outcome = icn_kernel_check(device->runtime, &device->described, row, problem, data, twice, &result);
     if (outcome == ICN_CHECK_DECLINED) {
+      icn_reason why;
       device->declined[i]++;
+      if (icn_row_common_ok(problem, &why) && row->applies(problem, &device->described, &why)) device->refused[i]++;
       snprintf(device->reason[i].text, sizeof device->reason[i].text, "%.*s", ICN_REASON_BYTES - 1, result.text);
       continue;
     }
@@ -207,7 +212,9 @@ static void report(driver *d, const char *family, uint32_t ops) {
       const char *why = device->ran[k] > 0 && device->declined[k] == 0 ? "" : device->reason[k].text;
       print_message("%s on %s: row %s ran %zu, declined %zu%s%s\n", family, device->name, row->name, device->ran[k], device->declined[k],
                     why[0] != '\0' ? ", last: " : "", why);
-      if (device->ran[k] > 0 || d->small || !must_run(k)) continue;
+      if (device->refused[k] > 0)
+        print_message("  %zu of them because the compiled kernel is above the device's limits\n", device->refused[k]);
+      if (device->ran[k] > 0 || device->refused[k] > 0 || d->small || !must_run(k)) continue;
       d->failures++;
       print_error("%s: row %s ran on no case\n", device->name, row->name);
     }
