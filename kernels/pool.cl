@@ -38,18 +38,22 @@ static inline float mean_divisor(int start_y, int start_x, int2 ky, int2 kx, int
   return (float)((padded_y.y - padded_y.x) * (padded_x.y - padded_x.x));
 }
 
-/* What one element adds to a sum. */
+/* What one element adds to a sum. LP is defined for programs that need it: pow() takes more registers than all the rest. */
 static inline MATHV pool_term(MATHV x, int function, float p) {
   if (function == ICN_FN_L1) return fabs(x);
   if (function == ICN_FN_L2) return x * x;
+#ifdef LP
   if (function == ICN_FN_LP) return pow(fabs(x), V(p));
+#endif
   return x;
 }
 
 static inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
   if (function == ICN_FN_MEAN) return sum / V(fmax(divisor, 1.0f)); /* a window wholly in padding: 0 */
   if (function == ICN_FN_L2) return sqrt(sum);
+#ifdef LP
   if (function == ICN_FN_LP) return pow(sum, V(1.0f / p));
+#endif
   return sum;
 }
 

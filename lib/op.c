@@ -66,3 +66,17 @@ const char *icn_function_name(icn_function function) {
   bool known = index < sizeof FUNCTION_NAMES / sizeof FUNCTION_NAMES[0] && FUNCTION_NAMES[index] != NULL;
   return known ? FUNCTION_NAMES[index] : "unknown";
 }
+
+bool icn_function_is_short(icn_function function) {
+  static const icn_function SHORT[] = {ICN_FN_IDENTITY,     ICN_FN_RELU,       ICN_FN_CLIP,     ICN_FN_LEAKY_RELU,
+                                       ICN_FN_HARD_SIGMOID, ICN_FN_HARD_SWISH, ICN_FN_SOFTSIGN, ICN_FN_THRESHOLDED_RELU,
+                                       ICN_FN_SQRT,         ICN_FN_RSQRT,      ICN_FN_ABS,      ICN_FN_NEG,
+                                       ICN_FN_RECIPROCAL,   ICN_FN_FLOOR,      ICN_FN_CEIL,     ICN_FN_SQUARE,
+                                       ICN_FN_SIGN,         ICN_FN_ROUND,      ICN_FN_ADD,      ICN_FN_SUB,
+                                       ICN_FN_MUL,          ICN_FN_DIV,        ICN_FN_MAX,      ICN_FN_MIN,
+                                       ICN_FN_PRELU};
+  for (size_t i = 0; i < sizeof SHORT / sizeof SHORT[0]; i++) {
+    if (SHORT[i] == function) return true;
+  }
+  return false;
+}

@@ -111,5 +111,7 @@ typedef struct icn_epilogue {
 
 const char *icn_op_name(icn_op op);                   /* "conv" */
 const char *icn_function_name(icn_function function); /* "relu" */
+/* True for the scalar functions that are a few instructions; kernels compile the others only where one of them is wanted. */
+bool icn_function_is_short(icn_function function);
 
 #endif

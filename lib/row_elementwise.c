@@ -104,6 +104,11 @@ double icn_element_any_cost(const icn_problem *problem, const icn_device_desc *d
   return element_cost(problem, device, 12, 3);
 }
 
+/* What kernels/functions.clh wants for a long function. AFFINE has none. */
+static const char *maths(const icn_problem *problem) {
+  return problem->op == ICN_OP_AFFINE || icn_function_is_short(problem->params.function) ? "" : " -D MATHS=1";
+}
+
 icn_status icn_element_any_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
   (void)config, (void)error;
@@ -112,7 +117,7 @@ icn_status icn_element_any_emit(const icn_problem *problem, const icn_device_des
   const int64_t count = icn_loop_elems(&loop);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "elementwise.cl", kernels[input_count(problem->op) - 1]);
-  icn_launch_options(launch, "-D VW=1");
+  icn_launch_options(launch, "-D VW=1%s", maths(problem));
   icn_launch_items(launch, device, count);
   push_tensors(launch, problem);
   icn_launch_int(launch, count);
@@ -173,6 +178,7 @@ icn_status icn_element_run_emit(const icn_problem *problem, const icn_device_des
   const icn_run_cut cut = icn_run_cut_make(run, rows, config->value[0], config->value[1]);
   icn_launch *launch = icn_emit_launch(emit, "elementwise.cl", kernels[views - 2]);
   icn_launch_runs(launch, device, &cut, run, rows);
+  icn_launch_options(launch, "-D VW=%d%s", (int)cut.vector, maths(problem));
   push_tensors(launch, problem);
   icn_launch_int(launch, run);
   icn_launch_int(launch, cut.chunk);

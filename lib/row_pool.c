@@ -58,6 +58,9 @@ static double pool_cost(const icn_problem *problem, const icn_device_desc *devic
   return icn_row_cost(problem, device, flop, on_cpu, on_gpu);
 }
 
+/* Only programs for LP pools hold its powers. */
+static const char *lp(const icn_problem *problem) { return problem->params.function == ICN_FN_LP ? " -D LP=1" : ""; }
+
 /* ------------------------------------------------------------ pool: any strides */
 
 bool icn_pool_any_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
@@ -76,7 +79,7 @@ icn_status icn_pool_any_emit(const icn_problem *problem, const icn_device_desc *
   const int64_t count = icn_shape_elems(&problem->out.shape);
   if (count == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pool.cl", "pool_any");
-  icn_launch_options(launch, "-D VW=1");
+  icn_launch_options(launch, "-D VW=1%s", lp(problem));
   icn_launch_items(launch, device, count);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
   icn_launch_tensor(launch, ICN_OPERAND_IN + (icn_problem_has(problem, ICN_POOL_BIAS) ? ICN_POOL_BIAS : 0));
@@ -135,7 +138,7 @@ icn_status icn_pool_nhwc_emit(const icn_problem *problem, const icn_device_desc 
   const int64_t *out = problem->out.shape.dim;
   if (icn_shape_elems(&problem->out.shape) == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pool.cl", "pool_nhwc");
-  icn_launch_options(launch, "-D VW=%d", (int)config->value[0]);
+  icn_launch_options(launch, "-D VW=%d%s", (int)config->value[0], lp(problem));
   icn_launch_grid(launch, device, config->value[1] > GPU_VECTOR ? 1 : 64, true, icn_div_up(out[1], config->value[1]),
                   icn_div_up(out[3], config->value[2]), out[0] * out[2]);
   icn_launch_tensor(launch, ICN_OPERAND_IN);
@@ -167,7 +170,7 @@ icn_status icn_pool_group_emit(const icn_problem *problem, const icn_device_desc
   const int64_t *out = problem->out.shape.dim;
   if (icn_shape_elems(&problem->out.shape) == 0) return ICN_OK;
   icn_launch *launch = icn_emit_launch(emit, "pool.cl", "pool_group");
-  icn_launch_options(launch, "-D VW=%d -D LANES=%d -D TAP_ROWS=%d", GPU_VECTOR, GROUP_LANES, GROUP_ROWS);
+  icn_launch_options(launch, "-D VW=%d -D LANES=%d -D TAP_ROWS=%d%s", GPU_VECTOR, GROUP_LANES, GROUP_ROWS, lp(problem));
   icn_launch_range(launch, 3, (size_t)icn_round_up(icn_div_up(out[1], GPU_VECTOR), GROUP_LANES), GROUP_ROWS,
                    (size_t)(out[0] * out[2] * out[3]), GROUP_LANES, GROUP_ROWS, 1);
   launch->local_bytes = GROUP_BYTES;
