@@ -54,6 +54,7 @@ static void transform_window(__global const STORE *d, int line_step, int pixel_s
     for (int a = 0; a < WN; a++) VSTORE(sums[a], 0, v + (a * WN + b) * v_step);
   }
 #else
+  (void)line_step; /* one line */
 #pragma unroll
   for (int b = 0; b < WN; b++) line[b] = VLOAD(0, d + b * pixel_step);
   icn_winograd_input(line, sums);
