@@ -282,7 +282,7 @@ static void mali_t8xx_gets_small_work_groups(void **state) {
   end(f);
 }
 
-/* No launch runs where work-groups have no items at most; but kernels are made and bound. */
+/* The driver that tells of work-groups of 0 items does launch. */
 static void a_work_group_of_0_items_is_not_believed(void **state) {
   fixture *f = begin(state, &INTEL_UHD);
   const wanted plain = {0, 0};
@@ -290,8 +290,7 @@ static void a_work_group_of_0_items_is_not_believed(void **state) {
   f->driver->set("max_work_group", "0");
   icn_context *context = open_with(f, "neo_no_work_group", "none");
   assert_int_equal(icn_context_device(context, 0)->desc.max_work_group, 64);
-  assert_int_equal(use(f, context, &plain, &error), ICN_DEVICE);
-  assert_non_null(strstr(error.message, "clEnqueueNDRangeKernel"));
+  assert_int_equal(use(f, context, &plain, &error), ICN_OK);
   icn_context_destroy(context);
   context = open_without(f, "neo_no_work_group", "none");
   assert_int_equal(use(f, context, &plain, &error), ICN_UNSUPPORTED);
