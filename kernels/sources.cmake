@@ -15,6 +15,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl
   kernels/winograd.cl
+  kernels/winograd_split.cl
   kernels/gemm_epilogue.cl
   kernels/matmul_direct.cl
   kernels/matmul_gpu.cl

@@ -1,73 +1,29 @@
 /* winograd_3x3, winograd_5x5, winograd_line (1x3 to 7x1), winograd_stride2 (3x3, 5x5, 7x7): Winograd convolution for CPU devices, blocks of
- * tiles through all three stages in one work-item (kernels/winograd.cl). config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] =
- * NV vectors, value[3] = VW lanes of a vector, value[4] = tiles of a block, value[5] = splits of the output channels. */
+ * tiles through all three stages in one work-item (kernels/winograd.cl).
+ * config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] = NV vectors, value[3] = VW lanes of a vector, value[4] = tiles of a
+ * block, value[5] = splits of the output channels. */
 #include <string.h>
 
 #include "cost.h"
-#include "row_conv.h"
 #include "row_support.h"
+#include "row_winograd.h"
 #include "rows.h"
-#include "winograd.h"
 
-enum { TILE_M = 0, MR = 1, NV = 2, VW = 3, BLOCK = 4, SPLITS = 5 };
+enum { MR = 1, NV = 2, VW = 3, BLOCK = 4, SPLITS = 5, MOST_BLOCK = 64 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
 static const int32_t TILES[][3] = {{14, 2, 16}, {9, 3, 16}, {6, 4, 16}, {4, 6, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
 enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 96 };
-static const int32_t OUTPUTS[] = {2, 3, 4, 6};
-enum { OUTPUT_COUNT = sizeof OUTPUTS / sizeof OUTPUTS[0], MOST_BLOCK = 64 };
-
-/* What one problem comes to with one m: windows, tiles, points. In two dimensions tiles have at most 8 x 8 points: the error grows with
- * the square of what one dimension gives, F(6x6, 5x5) is at 1e-4 of the largest output. */
-enum { MOST_SIDE = 8, MOST_SIDE_STRIDE2 = 11 };
-typedef struct shape {
-  icn_conv_sizes s;
-  int dims, r, stride, n; /* axes that are transformed; taps, stride and points along one of them */
-  bool down;              /* one axis: y */
-  int64_t points, tiles_y, tiles_x, tiles;
-} shape;
-
-/* icn_winograd_count(m, r, stride) by stride - 1, r / 2 - 1 and m (a test compares them): selection asks for them thousands of times. */
-static const icn_winograd_ops OPERATIONS[2][3][ICN_WINOGRAD_MAX_M + 1] = {
-    {
-        {[2] = {6, 4}, [3] = {15, 7}, [4] = {26, 12}, [6] = {31, 20}},
-        {[2] = {26, 8}, [3] = {33, 12}, [4] = {31, 16}, [6] = {81, 32}},
-        {[2] = {31, 12}, [3] = {60, 17}, [4] = {81, 24}, [6] = {121, 44}},
-    },
-    {
-        {[2] = {2, 4}, [3] = {6, 7}, [4] = {15, 12}},
-        {[2] = {8, 8}, [3] = {21, 14}, [4] = {41, 24}},
-        {[2] = {21, 12}, [3] = {41, 20}},
-    },
-};
-
-icn_winograd_ops icn_winograd_operations(int m, int r, int stride) { return OPERATIONS[stride - 1][r / 2 - 1][m]; }
-
-static shape shape_of(const icn_problem *problem, int m) {
-  shape w;
-  w.s = icn_conv_sizes_of(problem);
-  w.dims = w.s.kh > 1 && w.s.kw > 1 ? 2 : 1;
-  w.down = w.s.kw == 1;
-  w.r = (int)icn_max64(w.s.kh, w.s.kw);
-  w.stride = (int)problem->params.stride[0];
-  w.n = w.stride == 1 ? m + w.r - 1 : 2 * m + w.r - 2;
-  w.points = w.dims == 2 ? w.n * w.n : w.n;
-  w.tiles_y = w.dims == 2 || w.down ? icn_div_up(w.s.oh, m) : w.s.oh;
-  w.tiles_x = w.dims == 2 || !w.down ? icn_div_up(w.s.ow, m) : w.s.ow;
-  w.tiles = w.s.n * w.tiles_y * w.tiles_x;
-  return w;
-}
-
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
-static int64_t panels(const shape *w, const icn_config *config) { return icn_div_up(w->s.k, panel_width(config)); }
+static int64_t panels(const icn_winograd_sizes *w, const icn_config *config) { return icn_div_up(w->s.k, panel_width(config)); }
 
 /* Scratch elements of one work-item: V, M and a window. */
-static int64_t slice_elems(const shape *w, const icn_config *config) {
+static int64_t slice_elems(const icn_winograd_sizes *w, const icn_config *config) {
   const int64_t block = config->value[BLOCK], padded = icn_round_up(w->s.c, config->value[VW]);
   return icn_round_up(w->points * (block * (padded + panel_width(config)) + config->value[VW]), 16);
 }
 
-static int64_t work_items(const shape *w, const icn_device_desc *device, const icn_config *config) {
+static int64_t work_items(const icn_winograd_sizes *w, const icn_device_desc *device, const icn_config *config) {
   const int64_t work = icn_div_up(w->tiles, config->value[BLOCK]) * config->value[SPLITS];
   return icn_max64(1, icn_min64(work, device->compute_units));
 }
@@ -82,15 +38,15 @@ static double cache_bytes(const icn_device_desc *device) {
 
 /* Vector operations of the busiest work-item, by what they cost beside a multiply-add of the inner product: transforms move as much as
  * they compute. */
-static double critical_operations(const shape *w, const icn_device_desc *device, const icn_config *config) {
+static double critical_operations(const icn_winograd_sizes *w, const icn_device_desc *device, const icn_config *config) {
   const double transform = 2.0, per_line = w->dims == 2 ? w->n : 1;
   const int64_t block = config->value[BLOCK], splits = config->value[SPLITS], blocks = icn_div_up(w->tiles, block);
-  const icn_winograd_ops ops = icn_winograd_operations(config->value[TILE_M], w->r, w->stride);
+  const icn_winograd_ops ops = icn_winograd_operations(config->value[ICN_WINOGRAD_M], w->r, w->stride);
   const double channel_vectors = (double)icn_div_up(w->s.c, config->value[VW]);
   const double rows = (double)(icn_div_up(block, config->value[MR]) * config->value[MR]);
   const double input = (double)block * channel_vectors * 2 * per_line * ops.input * transform;
   const double product = (double)w->points * rows * (double)w->s.c * config->value[NV];
-  const double lines_out = w->dims == 2 ? w->n + config->value[TILE_M] : 1;
+  const double lines_out = w->dims == 2 ? w->n + config->value[ICN_WINOGRAD_M] : 1;
   const double output = (double)block * config->value[NV] * lines_out * ops.output * transform;
   const int64_t items = icn_div_up(blocks * splits, work_items(w, device, config));
   const double item_panels = (double)icn_div_up(panels(w, config), splits);
@@ -98,7 +54,7 @@ static double critical_operations(const shape *w, const icn_device_desc *device,
 }
 
 static double seconds_of(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
-  const shape w = shape_of(problem, config->value[TILE_M]);
+  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const double weights = 4.0 * (double)(w.points * w.s.c * panels(&w, config) * panel_width(config));
   const double per_second = icn_cost_flop_per_second(device) / (2.0 * config->value[VW] * (double)icn_max64(device->compute_units, 1));
   double arithmetic = critical_operations(&w, device, config) / (per_second * 0.9);
@@ -111,7 +67,7 @@ static double seconds_of(const icn_problem *problem, const icn_device_desc *devi
 
 /* Blocks of whole register tiles up to what the cache holds, and the splits that keep all cores busy. */
 static double best_cut(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
-  const shape w = shape_of(problem, config->value[TILE_M]);
+  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const int64_t all = panels(&w, config), units = icn_max64(device->compute_units, 1);
   double least = -1;
   icn_config best = *config;
@@ -137,12 +93,12 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
   one.in[ICN_CONV_X].shape.dim[0] = one.out.shape.dim[0] = 1;
   double least = -1;
   memset(config, 0, sizeof *config);
-  for (int o = 0; o < OUTPUT_COUNT; o++) {
-    const shape w = shape_of(problem, OUTPUTS[o]);
-    if (w.n > ICN_WINOGRAD_MAX_N || (w.dims == 2 && w.n > (w.stride == 1 ? MOST_SIDE : MOST_SIDE_STRIDE2))) continue;
+  for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
+    const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
+    if (!icn_winograd_tile_ok(&w, *m)) continue;
     for (int t = 0; t < TILE_COUNT; t++) {
       if (TILES[t][2] != width) continue;
-      icn_config candidate = {{OUTPUTS[o], TILES[t][0], TILES[t][1], TILES[t][2]}};
+      icn_config candidate = {{*m, TILES[t][0], TILES[t][1], TILES[t][2]}};
       const double seconds = best_cut(&one, device, &candidate);
       if (least >= 0 && seconds >= least) continue;
       least = seconds;
@@ -156,13 +112,9 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
 
 /* Whatever the window. */
 static bool applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, icn_reason *why_not) {
-  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
+  if (!icn_winograd_problem_ok(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  const icn_params *p = &problem->params;
-  if (s.groups != 1) return icn_decline(why_not, "%lld groups, only 1 is tiled", (long long)s.groups);
-  for (int axis = 0; axis < 2; axis++)
-    if (p->stride[axis] != stride || p->dilation[axis] != 1)
-      return icn_decline(why_not, "a stride of %lld and no dilation are needed", (long long)stride);
+  if (problem->params.stride[0] != stride) return icn_decline(why_not, "a stride of %lld is needed", (long long)stride);
   int64_t packed, x, y;
   const int64_t most_points = ICN_WINOGRAD_MAX_N * ICN_WINOGRAD_MAX_N;
   if (!icn_mul_ok(most_points * (s.c + 1), icn_round_up(s.k, WIDEST_PANEL) + WIDEST_PANEL, &packed) || packed > INT32_MAX)
@@ -190,16 +142,13 @@ bool icn_winograd_5x5_applies(const icn_problem *problem, const icn_device_desc 
 
 bool icn_winograd_line_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!applies(problem, device, 1, why_not)) return false;
-  const int64_t *w = problem->in[ICN_CONV_WEIGHT].shape.dim, taps = icn_max64(w[2], w[3]);
-  if ((w[2] == 1) != (w[3] == 1) && (taps == 3 || taps == 5 || taps == 7)) return true;
-  return icn_decline(why_not, "a %lldx%lld window, not 3, 5 or 7 taps along one axis", (long long)w[2], (long long)w[3]);
+  const int64_t *w = problem->in[ICN_CONV_WEIGHT].shape.dim;
+  if (w[2] != w[3]) return true;
+  return icn_decline(why_not, "a %lldx%lld window, not taps along one axis", (long long)w[2], (long long)w[3]);
 }
 
 bool icn_winograd_stride2_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  if (!applies(problem, device, 2, why_not)) return false;
-  const int64_t side = problem->in[ICN_CONV_WEIGHT].shape.dim[2];
-  if (side != 3 && side != 5 && side != 7) return icn_decline(why_not, "a window of %lld rows, not 3, 5 or 7", (long long)side);
-  return window_is(problem, side, why_not);
+  return applies(problem, device, 2, why_not);
 }
 
 double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -207,75 +156,29 @@ double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *devi
 }
 
 uint64_t icn_winograd_pack_bytes(const icn_problem *problem, const icn_config *config) {
-  const shape w = shape_of(problem, config->value[TILE_M]);
+  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   return (uint64_t)(panels(&w, config) * panel_width(config) * (w.points * w.s.c + 1)) * sizeof(float);
 }
 
-enum { LANES = 16, MOST_TAPS = 49, MOST_POINTS = MOST_SIDE_STRIDE2 * MOST_SIDE_STRIDE2 };
-
-/* U = G g G^T for LANES output channels at a time, in double: taps[tap][lane] to u[point][lane]. */
-static void transform_weights(const shape *w, double g[][ICN_WINOGRAD_MAX_R], double taps[][LANES], double u[][LANES]) {
-  double half_done[ICN_WINOGRAD_MAX_N * ICN_WINOGRAD_MAX_R][LANES];
-  const int lines = w->dims == 2 ? w->r : 1, across = w->dims == 2 ? w->n : 1;
-  /* Along the window's first axis (the only one of a line): half_done[a][k] over the points a. */
-  for (int a = 0; a < w->n; a++)
-    for (int kx = 0; kx < lines; kx++) {
-      double *sum = half_done[a * lines + kx];
-      for (int lane = 0; lane < LANES; lane++) sum[lane] = 0;
-      for (int k = 0; k < w->r; k++)
-        for (int lane = 0; lane < LANES; lane++) sum[lane] += g[a][k] * taps[k * lines + kx][lane];
-    }
-  for (int a = 0; a < w->n; a++)
-    for (int b = 0; b < across; b++) {
-      double *sum = u[a * across + b];
-      for (int lane = 0; lane < LANES; lane++) sum[lane] = w->dims == 2 ? 0 : half_done[a][lane];
-      for (int kx = 0; kx < lines && w->dims == 2; kx++)
-        for (int lane = 0; lane < LANES; lane++) sum[lane] += half_done[a * lines + kx][lane] * g[b][kx];
-    }
-}
-
-/* The output channels from `first` on, `live` of them, all in one panel: lane[(p * c + ic) * width]. */
-static void pack_lanes(const icn_problem *problem, const shape *w, double g[][ICN_WINOGRAD_MAX_R], const icn_value *const *constants,
-                       int64_t first, int64_t live, int64_t width, float *lanes) {
-  double taps[MOST_TAPS][LANES], u[MOST_POINTS][LANES];
-  memset(taps, 0, sizeof taps);
-  for (int64_t ic = 0; ic < w->s.c; ic++) {
-    for (int64_t lane = 0; lane < live; lane++)
-      for (int64_t tap = 0; tap < w->s.kh * w->s.kw; tap++)
-        taps[tap][lane] = (double)icn_conv_weight(problem, constants, first + lane, ic, tap / w->s.kw, tap % w->s.kw);
-    transform_weights(w, g, taps, u);
-    for (int64_t p = 0; p < w->points; p++)
-      for (int64_t lane = 0; lane < live; lane++) lanes[(p * w->s.c + ic) * width + lane] = (float)u[p][lane];
-  }
-}
-
-/* U[panel][p][ic][lane], transformed in double and rounded once, then bias[panel][lane]. */
+/* U[panel][p][ic][lane], then bias[panel][lane]. */
 void icn_winograd_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
-  const shape w = shape_of(problem, config->value[TILE_M]);
-  const int64_t width = panel_width(config), panel_elems = w.points * w.s.c * width;
-  double g[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_R];
-  icn_winograd tile;
+  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
+  const int64_t width = panel_width(config);
+  const icn_winograd_packing packing = {width, w.points * w.s.c * width, w.s.c * width};
   memset(packed, 0, icn_winograd_pack_bytes(problem, config));
-  if (!icn_winograd_make(config->value[TILE_M], w.r, w.stride, &tile)) return; /* configure() has chosen one that there is */
-  for (int a = 0; a < w.n; a++)
-    for (int k = 0; k < w.r; k++) g[a][k] = icn_rational_double(tile.g[a][k]);
-  for (int64_t panel = 0; panel < panels(&w, config); panel++)
-    for (int64_t lane = 0; lane < width && panel * width + lane < w.s.k; lane += LANES) {
-      const int64_t first = panel * width + lane, live = icn_min64(icn_min64(LANES, width - lane), w.s.k - first);
-      pack_lanes(problem, &w, g, constants, first, live, width, packed + panel * panel_elems + lane);
-    }
-  for (int64_t oc = 0; oc < w.s.k; oc++) packed[panels(&w, config) * panel_elems + oc] = icn_conv_bias(problem, constants, oc);
+  icn_winograd_pack_panels(problem, config->value[ICN_WINOGRAD_M], &packing, constants, packed);
+  for (int64_t oc = 0; oc < w.s.k; oc++) packed[panels(&w, config) * packing.panel_step + oc] = icn_conv_bias(problem, constants, oc);
 }
 
 icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                              icn_error *error) {
   (void)error;
-  const shape w = shape_of(problem, config->value[TILE_M]);
+  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const icn_params *p = &problem->params;
   const int64_t items = work_items(&w, device, config);
   icn_launch *launch = icn_emit_launch(emit, "winograd.cl", "winograd_fused");
-  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WS=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d", (int)config->value[TILE_M], w.r, w.stride,
-                     w.dims, (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
+  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WS=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d", (int)config->value[ICN_WINOGRAD_M], w.r,
+                     w.stride, w.dims, (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
   icn_launch_single_items(launch, items, 1, 1);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);

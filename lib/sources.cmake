@@ -53,6 +53,8 @@ set(ICN_LIB_SOURCES
   lib/row_conv_transpose.c
   lib/row_depthwise.c
   lib/row_winograd.c
+  lib/row_winograd_pack.c
+  lib/row_winograd_split.c
   lib/winograd.c
   lib/winograd_bound.c
   lib/winograd_source.c
