@@ -74,8 +74,8 @@ expect 0 '^good +fast +compiles +good$' matrix "$run" --list
 expect 0 'good: passed, [0-9]+ s: 3 things hold' matrix "$run" good
 expect 0 'good: passed before with these sources' matrix "$run" good
 expect 0 '^-- good: good' matrix "$run" --fresh good
-expect 1 '^wrong +compiles +failed +[0-9]+ +number 7 is wrong$' matrix "$run" wrong good
-expect 0 '^missing +compiles +left out +[0-9]+ +no such driver here$' matrix "$run" missing
+expect 1 '^wrong +compiles +failed +[0-9]+ +[0-9]+ +number 7 is wrong$' matrix "$run" wrong good
+expect 0 '^missing +compiles +left out +[0-9]+ +[0-9]+ +no such driver here$' matrix "$run" missing
 expect 1 'must not be missing in CI: no such driver here' matrix CI=true "$run" missing
 expect 1 "printed no 'result:' line" matrix "$run" silent
 expect 1 'stopped after 1 s' matrix "$run" hangs
@@ -87,7 +87,7 @@ echo 16 >"$work/store/spill"
 expect 1 'WORSE: conv_gpu m=64 gfx1030: spill 0 -> 16' matrix "$run" --fresh spills
 expect 1 'spill 0 -> 16' matrix "$run" spills
 expect 1 '1 of 3 targets failed' matrix "$run" --fast --table "$work/table.md"
-expect 0 '^\| good \| fast \| good \| compiles \| passed \| [0-9]+ \| 3 things hold \|$' cat "$work/table.md"
+expect 0 '^\| good \| fast \| good \| compiles \| passed \| [0-9]+ \| [0-9]+ \| 3 things hold \|$' cat "$work/table.md"
 expect 0 '^\| spills .* failed ' cat "$work/table.md"
 
 # Interrupted: the running target is ended, and what passed before is kept.
