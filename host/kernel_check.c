@@ -138,8 +138,11 @@ static icn_status bind_all(run *r, icn_error *error) {
     if (i < ICN_MAX_INPUTS) offsets[i] += r->problem->in[i].offset;
     if (i == ICN_OPERAND_OUT) offsets[i] += r->problem->out.offset;
   }
-  for (int i = 0; i < r->emit.launch_count; i++)
+  for (int i = 0; i < r->emit.launch_count; i++) {
     ICN_TRY(icn_bound_create(r->runtime, &r->emit.launch[i], buffers, offsets, r->row->name, &r->bound[i], error));
+    const uint64_t taken = icn_bound_local_bytes(r->bound[i]), said = icn_launch_local_bytes(&r->emit.launch[i]);
+    if (taken > said && taken - said > r->result->undeclared_local_bytes) r->result->undeclared_local_bytes = taken - said;
+  }
 done:
   return status;
 }

@@ -19,8 +19,9 @@ typedef enum icn_check_outcome {
 
 typedef struct icn_check_result {
   icn_check_outcome outcome;
-  double error;   /* the largest difference in units of what is allowed; 0 where bits are compared */
-  char text[512]; /* what was wrong, with element, got and want; or the reason */
+  double error;                    /* the largest difference in units of what is allowed; 0 where bits are compared */
+  uint64_t undeclared_local_bytes; /* local memory that compiled kernels take beyond what the row's launches say */
+  char text[512];                  /* what was wrong, with element, got and want; or the reason */
 } icn_check_result;
 
 /* `device` is the description that the row sees: icn_runtime_desc(), or one that pretends something. `problem` is the case's in some

@@ -18,7 +18,8 @@ struct icn_bound {
   size_t global[3], local[3];
   bool chosen_local; /* false: the runtime chooses */
   bool empty;        /* nothing to compute */
-  cl_event event;    /* of the last run, with profile */
+  cl_ulong local_bytes;
+  cl_event event; /* of the last run, with profile */
 };
 
 /* ----------------------------------------------------------------- runtime */
@@ -281,6 +282,7 @@ static icn_status check_limits(const icn_runtime *runtime, icn_bound *bound, con
               bound->name, launch->kernel, group_items(bound), desc->name, limit);
   ICN_CL_FOR(bound->name,
              cl->clGetKernelWorkGroupInfo(bound->kernel, id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes, NULL));
+  bound->local_bytes = local_bytes;
   ICN_REQUIRE(local_bytes <= desc->local_bytes, ICN_UNSUPPORTED, "%s: kernel '%s' wants %llu bytes of local memory, but '%.60s' has %llu",
               bound->name, launch->kernel, (unsigned long long)local_bytes, desc->name, (unsigned long long)desc->local_bytes);
 done:
@@ -324,6 +326,8 @@ done:
   icn_bound_destroy(bound);
   return status;
 }
+
+uint64_t icn_bound_local_bytes(const icn_bound *bound) { return bound->local_bytes; }
 
 void icn_bound_destroy(icn_bound *bound) {
   if (bound == NULL) return;

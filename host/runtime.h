@@ -30,6 +30,8 @@ icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t of
  * view's offset included) for the ICN_OPERAND_* that the launch uses. `name` is the layer's, for messages. */
 icn_status icn_bound_create(icn_runtime *runtime, const icn_launch *launch, icn_buffer *const operands[ICN_OPERAND_COUNT],
                             const int64_t offsets[ICN_OPERAND_COUNT], const char *name, icn_bound **bound, icn_error *error);
+/* Bytes of local memory that the compiled kernel takes, by what the driver says. */
+uint64_t icn_bound_local_bytes(const icn_bound *bound);
 void icn_bound_destroy(icn_bound *bound);
 icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *error);
 icn_status icn_runtime_flush(icn_runtime *runtime, icn_error *error);

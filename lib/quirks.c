@@ -134,6 +134,10 @@ static bool change(const icn_quirk *quirk, icn_device_desc *desc) {
       if (desc->compute_units > UINT32_MAX / quirk->number) return false;
       desc->compute_units *= quirk->number;
       return true;
+    case ICN_AVOID_MOST_UNITS:
+      if (desc->compute_units <= quirk->number) return false;
+      desc->compute_units = quirk->number;
+      return true;
     case ICN_AVOID_MOST_ITEMS:
       return limit_items(desc, quirk->number);
     case ICN_AVOID_NO_ITEMS:
@@ -181,6 +185,7 @@ const icn_quirk *icn_quirk_of(const icn_device_desc *desc, icn_workaround workar
 const char *icn_quirk_workaround_text(const icn_quirk *quirk, char text[ICN_QUIRK_TEXT_BYTES]) {
   static const char *const FORMATS[ICN_WORKAROUND_COUNT] = {
       [ICN_AVOID_UNITS_TIMES] = "compute units are counted %u times",
+      [ICN_AVOID_MOST_UNITS] = "compute units are reckoned as %u",
       [ICN_AVOID_MOST_ITEMS] = "work-groups have at most %u items",
       [ICN_AVOID_NO_ITEMS] = "work-groups have at most %u items",
       [ICN_AVOID_LOCAL] = "no rows that use local memory",

@@ -9,6 +9,7 @@
 typedef enum icn_workaround {
   /* in the description */
   ICN_AVOID_UNITS_TIMES = 0, /* number: compute units are this many times what is reported */
+  ICN_AVOID_MOST_UNITS,      /* number: compute units are reckoned as no more than this */
   ICN_AVOID_MOST_ITEMS,      /* number: work-groups of no more items than this */
   ICN_AVOID_NO_ITEMS,        /* number: the largest work-group where the driver reports 0 (of the device, or of a kernel) */
   ICN_AVOID_LOCAL,           /* no rows that go through local memory */

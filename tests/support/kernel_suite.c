@@ -165,6 +165,10 @@ static void run_rows(driver *d, device_run *device, size_t number, const icn_pro
       continue;
     }
     device->ran[i]++;
+    /* Plans are checked by what rows say of local memory. A GPU's driver may add some of its own, one for CPU devices has no reason to. */
+    if (icn_runtime_desc(device->runtime)->kind == ICN_DEVICE_CPU && result.undeclared_local_bytes > 0)
+      fail_msg("%s, row %s: its kernel takes %llu bytes more of local memory than its launch says", device->name, row->name,
+               (unsigned long long)result.undeclared_local_bytes);
     if (outcome == ICN_CHECK_RIGHT) continue;
     char key[ICN_KEY_BYTES];
     if (d->failures++ < SHOWN_FAILURES || getenv("ICN_TEST_VERBOSE") != NULL)

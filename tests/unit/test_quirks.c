@@ -161,6 +161,9 @@ static const quirk_case QUIRK_CASES[] = {
     {"amd_dual_units",
      {GPU, AMD, "gfx1100", "3513.0", "OpenCL 2.0"},
      {GPU, "AMD", "rusticl", "AMD Radeon RX 6800 (radeonsi, navi21)", "25.0.7", "OpenCL 3.0"}},
+    {"freedreno_units",
+     {GPU, "Qualcomm", "rusticl", "FD660", "25.0.7", "OpenCL 3.0"},
+     {GPU, QCOM, "QUALCOMM Adreno(TM)", "E031.45.02", "OpenCL 3.0 Adreno(TM) 740"}},
     {"rusticl_local_type",
      {GPU, "AMD", "rusticl", "AMD Radeon RX 6800 (radeonsi, navi21)", "25.0.7", "OpenCL 3.0"},
      {GPU, "Arm", "rusticl", "Mali-G57 (Panfrost)", "25.0.7", "OpenCL 3.0"}},
@@ -232,6 +235,7 @@ static icn_device_desc reported(const names *n, icn_workaround workaround) {
   desc.has_subgroups = true;
   desc.fast_fma = true;
   desc.local_is_real = workaround != ICN_AVOID_LOCAL_TYPE;
+  if (workaround == ICN_AVOID_MOST_UNITS) desc.compute_units = 9999;
   if (workaround == ICN_AVOID_NO_ITEMS) desc.max_work_group = desc.max_work_item[1] = 0;
   return desc;
 }
@@ -243,6 +247,9 @@ static void assert_worked_around(const icn_quirk *quirk, const icn_device_desc *
   switch (quirk->workaround) {
     case ICN_AVOID_UNITS_TIMES:
       assert_int_equal(after->compute_units, before->compute_units * quirk->number);
+      break;
+    case ICN_AVOID_MOST_UNITS:
+      assert_int_equal(after->compute_units, quirk->number);
       break;
     case ICN_AVOID_MOST_ITEMS:
       assert_true(before->max_work_group > quirk->number);
