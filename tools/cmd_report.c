@@ -10,6 +10,8 @@
 #include "report.h"
 #include "terminal.h"
 
+static const double TRUST_SECONDS = 15;
+
 static void keep_log(void *user, icn_log_level level, const char *line) {
   report *r = user;
   (void)level; /* all of it: how long programs take to build, what the compiler said, which quirks there are */
@@ -20,18 +22,23 @@ static void keep_log(void *user, icn_log_level level, const char *line) {
   r->log[r->log_count++] = report_without_names(tool_format("%.500s", line));
 }
 
-int report_step(report *r, bool now, const char *format, ...) {
-  static double shown;
+/* The guessed work counts as seconds until the machine has shown what it makes of them. */
+static double seconds_left(const report *r, double elapsed) {
+  const double rate = (r->work_done + TRUST_SECONDS) / (elapsed + TRUST_SECONDS);
+  return r->work > r->work_done ? (r->work - r->work_done) / rate : 0;
+}
+
+int report_step(report *r, bool now, const char *shown, const char *format, ...) {
   char what[600];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(what, sizeof what, format, arguments);
   va_end(arguments);
   report_file_running("%s", what);
-  const double time = icn_os_seconds(), elapsed = time - r->began, part = r->work > 0 ? r->work_done / r->work : 0;
-  if (time - shown > 0.1) {
-    progress_show_part(what, part < 1 ? part : 1, part > 0.02 ? elapsed * (1 - part) / part : -1);
-    shown = time;
+  const double time = icn_os_seconds(), part = r->work > 0 ? r->work_done / r->work : 0;
+  if (time - r->shown > 0.1) {
+    progress_show_part(shown, part < 1 ? part : 1, seconds_left(r, time - r->began));
+    r->shown = time;
   }
   return now || report_file_is_due() ? report_file_write(report_json(r)) : TOOL_OK;
 }
@@ -43,6 +50,7 @@ static int stages(report *r) {
   if (code == TOOL_OK && !terminal_interrupted()) code = report_kernel_cases(r);
   if (code == TOOL_OK && !terminal_interrupted()) code = report_measure(r);
   if (code == TOOL_OK && !terminal_interrupted()) code = report_benchmarks(r);
+  if (code == TOOL_OK && !terminal_interrupted() && !r->quick) code = report_measure(r);
   progress_clear();
   return code;
 }

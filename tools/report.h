@@ -42,7 +42,8 @@ typedef struct report {
   size_t bench_count;
   char *log[MAX_LOG_LINES];
   size_t log_count, log_lost;
-  double began, work, work_done; /* work: seconds as guessed beforehand */
+  double began, shown;
+  double work, work_done; /* seconds as guessed beforehand */
 } report;
 
 /* Stages. TOOL_OK also where the device does something wrong, which is noted; else the exit code. Each returns early when the user wants to
@@ -54,8 +55,8 @@ int report_benchmarks(report *r);
 int report_plan_kernel_cases(report *r);
 int report_plan_benchmarks(report *r);
 
-/* Before each thing that may crash: names it in the file, writes the file (`now`, or where that is due), shows progress. */
-int report_step(report *r, bool now, const char *format, ...) TOOL_PRINTF(3, 4);
+/* Before each thing that may crash: names it in the file, writes the file (`now`, or where that is due), shows progress with `shown`. */
+int report_step(report *r, bool now, const char *shown, const char *format, ...) TOOL_PRINTF(4, 5);
 
 /* All that is known as JSON. NEW. */
 cJSON *report_json(const report *r);

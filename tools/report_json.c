@@ -309,7 +309,9 @@ bool report_print_summary(const report *r) {
   }
   if (r->bench_count > 0) {
     print_benches(r);
-    printf("Parts of the measured peak and bandwidth; above 100 %% of the bandwidth is what the caches give.\n");
+    printf(
+        "Parts of the measured peak, by the direct count of operations (Winograd needs fewer), and of the measured bandwidth of memory\n"
+        "(caches give more).\n");
   }
   return total.right == total.runs && bad_benches == 0 && r->measure_problem[0] == '\0';
 }

@@ -9,7 +9,8 @@
 #include "select.h"
 #include "terminal.h"
 
-enum { GIVE_UP_AFTER = 3 }; /* builds or calls that fail: each may take long, and the next will hardly do better */
+enum { GIVE_UP_AFTER = 3 };              /* builds or calls that fail: each may take long, and the next will hardly do better */
+static const double BUILD_SECONDS = 0.3; /* all programs of a row */
 static const double QUICK_BENCH_SECONDS = 0.06, FULL_BENCH_SECONDS = 0.25;
 
 bool report_row_is_skipped(const report *r, const icn_row *row) {
@@ -20,7 +21,7 @@ bool report_row_is_skipped(const report *r, const icn_row *row) {
 
 int report_measure(report *r) {
   icn_error error;
-  int code = report_step(r, true, "measuring the peak, the bandwidth and a launch of the device");
+  int code = report_step(r, true, "measuring", "measuring the peak, the bandwidth and a launch of the device");
   if (code != TOOL_OK) return code;
   double flop = 0, bytes = 0, launch = 0;
   icn_status status = icn_device_measure(r->s.context, r->device, &flop, &bytes, &error);
@@ -48,11 +49,11 @@ static bool is_wanted(const report *r, const icn_case *c) {
   return (!r->quick || (c->flags & ICN_CASE_LARGE) == 0) && rows_of(r, c->problem.op) > 0;
 }
 
-/* The reference computes at some 300 MFLOP/s, twice for random values; kernels are faster, but there are several. */
+/* The reference computes at some 3 GFLOP/s, twice for random values; a kernel run twice costs some 0.8 ms for buffers and comparing. */
 static double case_work(const report *r, const icn_case *c) {
   const double flop = icn_problem_flop(&c->problem), rows = (double)rows_of(r, c->problem.op);
   const double modes = icn_case_has_mode(c, ICN_CASE_EXACT) ? 2 : 1;
-  return 1.5 * modes * flop / 300e6 + modes * 2 * rows * (0.3e-3 + flop / 3e9);
+  return 1.5 * modes * flop / 3e9 + modes * 2 * rows * (0.8e-3 + flop / 10e9);
 }
 
 /* One row on one case in one layout. */
@@ -65,8 +66,8 @@ static int run_row(report *r, icn_runtime *runtime, size_t index, const icn_prob
   const icn_case *c = data->source;
   const char *layout_name = icn_case_layout_name(layout), *mode_name = icn_case_mode_name(data->mode);
   icn_problem_key(problem, key);
-  const int code =
-      report_step(r, result->runs == 0, "kernel cases: row %s on %s, layout %s, %s values", row->name, key, layout_name, mode_name);
+  const int code = report_step(r, result->runs == 0, row->name, "kernel cases: row %s on %s, layout %s, %s values", row->name, key,
+                               layout_name, mode_name);
   if (code != TOOL_OK) return code;
   icn_check_result check;
   const double start = icn_os_seconds();
@@ -134,7 +135,11 @@ static int each_case(report *r, icn_runtime *runtime) {
   return code;
 }
 
-int report_plan_kernel_cases(report *r) { return each_case(r, NULL); }
+int report_plan_kernel_cases(report *r) {
+  for (size_t i = 0; i < icn_row_count(); i++)
+    if (!report_row_is_skipped(r, icn_row_at(i))) r->work += BUILD_SECONDS;
+  return each_case(r, NULL);
+}
 
 int report_kernel_cases(report *r) {
   icn_error error;
@@ -152,7 +157,7 @@ static double bench_seconds(const report *r) { return r->quick ? QUICK_BENCH_SEC
 
 static double class_work(const report *r, const icn_case *c) {
   const double flop = icn_problem_flop(&c->problem), rows = r->quick ? 1 : (double)rows_of(r, c->problem.op);
-  return 2 * flop / 300e6 + rows * (bench_seconds(r) + 0.02);
+  return 2 * flop / 3e9 + rows * (bench_seconds(r) + 0.03);
 }
 
 int report_plan_benchmarks(report *r) {
@@ -177,7 +182,7 @@ static int bench_row(report *r, icn_runtime *runtime, size_t class_index, const 
   b->flop = icn_problem_flop(problem);
   b->bytes = icn_problem_bytes(problem);
   icn_problem_key(problem, b->key);
-  const int code = report_step(r, true, "benchmark: row %s on %s", row->name, b->key);
+  const int code = report_step(r, true, icn_bench_class(class_index), "benchmark: row %s on %s", row->name, b->key);
   if (code != TOOL_OK) return code;
   icn_check_result check;
   if (icn_kernel_check(runtime, icn_runtime_desc(runtime), row, problem, data, false, &check) == ICN_CHECK_DECLINED) return TOOL_OK;

@@ -9,6 +9,13 @@
 
 static char text[1 << 20];
 
+/* As SUCCEEDS, but compilers inside the driver may say on standard error what they like. */
+#define RUNS(...)                                                                                                     \
+  do {                                                                                                                \
+    const int code_ = sh(__VA_ARGS__);                                                                                \
+    if (code_ != 0 || strstr(err, "clinception") != NULL) fail_msg("%s: exit code %d: %s", #__VA_ARGS__, code_, err); \
+  } while (0)
+
 /* Reads the report $D/NAME; it must be JSON. */
 static cJSON *report_of(const char *name) {
   char path[600];
@@ -51,7 +58,7 @@ static const cJSON *row_of(const cJSON *report, const char *name) {
 
 static void everything_is_in_it(void **state) {
   (void)state;
-  SUCCEEDS("$T report --quick --device 0 -o $D/whole.json");
+  RUNS("$T report --quick --device 0 -o $D/whole.json");
   assert_says("all right; the largest error is");
   assert_says("GFLOP/s");
   assert_nothing_is_left();
@@ -71,8 +78,9 @@ static void everything_is_in_it(void **state) {
   assert_true(number(cases, "cases") > 400);
   assert_true(number(cases, "runs") == number(cases, "right"));
   cJSON_ArrayForEach(row, member(cases, "rows")) {
-    const bool from_library = strncmp(cJSON_GetStringValue(member(row, "row")), "clblast", 7) == 0;
-    if (number(row, "runs") == 0 && !from_library) fail_msg("row %s was not run", cJSON_GetStringValue(member(row, "row")));
+    const char *name = cJSON_GetStringValue(member(row, "row")); /* CLBlast may not be there; some rows want larger cases */
+    if (number(row, "runs") + number(row, "declined") == 0) fail_msg("row %s was not tried", name);
+    if (strcmp(name, "conv_tile") == 0 || strcmp(name, "copy") == 0) assert_true(number(row, "runs") > 10);
     assert_true(number(row, "largest_error") <= 1);
   }
   int count = 0;
@@ -109,11 +117,11 @@ static void a_recorded_device_is_made_of_it(void **state) {
 static void a_fake_device_comes_back_as_it_is(void **state) {
   (void)state;
   if (sh("python3 -c 0") != 0) skip();
-  SUCCEEDS(FAKE "FAKE_DEVICE=$X/devices/gpu-small.txt $T report --quick --rows copy,copy_run4,pool_group -o $D/fake.json && " PYTHON
-                " $D/fake.json --assumed | grep -v '^#' >$D/fake.txt");
-  SUCCEEDS(FAKE
-           "FAKE_DEVICE=$X/devices/gpu-small.txt $T devices --record $D/record.txt && "
-           "sed -E 's/^(.*_per_second|launch_nanoseconds): .*/\\1: 0/' $D/record.txt | cmp - $D/fake.txt");
+  RUNS(FAKE "FAKE_DEVICE=$X/devices/gpu-small.txt $T report --quick --rows copy,copy_run4,pool_group -o $D/fake.json && " PYTHON
+            " $D/fake.json --assumed | grep -v '^#' >$D/fake.txt");
+  RUNS(FAKE
+       "FAKE_DEVICE=$X/devices/gpu-small.txt $T devices --record $D/record.txt && "
+       "sed -E 's/^(.*_per_second|launch_nanoseconds): .*/\\1: 0/' $D/record.txt | cmp - $D/fake.txt");
 }
 
 /* -------------------------------------------------------------- what is wrong */
@@ -173,7 +181,7 @@ static void a_crash_leaves_a_report_that_names_the_row(void **state) {
     cJSON_Delete(report);
     assert_nothing_is_left();
   }
-  SUCCEEDS(FAKE "FAKE_CRASH=pad_run $T report --quick --rows pad,pad_run --skip pad_run -o $D/crash.json");
+  RUNS(FAKE "FAKE_CRASH=pad_run $T report --quick --rows pad,pad_run --skip pad_run -o $D/crash.json");
   cJSON *report = report_of("crash.json");
   assert_text(report, "state", "complete");
   assert_true(cJSON_IsTrue(member(row_of(report, "pad_run"), "skipped")));
@@ -221,7 +229,7 @@ static void wrong_usage_and_places(void **state) {
 /* A pipe gets the report once; standard output that cannot be written is an error as everywhere. */
 static void it_goes_into_a_pipe(void **state) {
   (void)state;
-  SUCCEEDS("mkfifo $D/pipe; cat $D/pipe >$D/piped.json & $T report --quick --rows pad -o $D/pipe; wait");
+  RUNS("mkfifo $D/pipe; cat $D/pipe >$D/piped.json & $T report --quick --rows pad -o $D/pipe; wait");
   cJSON *report = report_of("piped.json");
   assert_text(report, "state", "complete");
   cJSON_Delete(report);
