@@ -111,7 +111,8 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
   append_count(text, device->compute_units, "compute unit", "compute units");
   icn_text_append(text, ")\nrates  %.4g GFLOP/s, %.4g GB/s, %s\n", icn_cost_flop_per_second(device) / 1e9,
                   icn_cost_bytes_per_second(device) / 1e9,
-                  device->flop_per_second > 0 ? "measured on the device" : "assumed for a middling device of its kind, not measured");
+                  device->flop_per_second > 0 ? "measured on the device or stated in its description"
+                                              : "assumed for a middling device of its kind, not measured");
   for (size_t i = 0; i < graph->input_count; i++) {
     const icn_value *value = &graph->values[graph->inputs[i]];
     icn_text_append(text, "input  %s %s\n", value->name, icn_shape_text(&value->shape, shape));
