@@ -8,6 +8,7 @@
 #include "clblast.h"
 #include "quirks.h"
 #include "share.h"
+#include "tune_file.h"
 
 const char *icn_version(void) {
 #define TEXT_OF(number)                   #number
@@ -73,6 +74,15 @@ done:
   return status;
 }
 
+static icn_status set_tune_file(icn_context *context, const icn_context_options *options, icn_error *error) {
+  char path[4096];
+  const char *file = option_text(options->tune_file, "CLINCEPTION_TUNE_FILE");
+  if (file == NULL && icn_tuning_default_path(path, sizeof path)) file = path;
+  if (file == NULL || strcmp(file, "none") == 0) return ICN_OK;
+  context->tune_file = icn_text_copy(&context->allocator, file);
+  return context->tune_file != NULL ? ICN_OK : icn_error_memory(error, strlen(file) + 1, "the name of the tuning file");
+}
+
 static icn_status set_quirks(icn_context *context, const icn_context_options *options, icn_error *error) {
   const char *quirks = option_text(options->quirks, "CLINCEPTION_QUIRKS");
   if (quirks == NULL) return ICN_OK;
@@ -120,6 +130,7 @@ icn_status icn_context_create(const icn_context_options *given, icn_context **re
   context->shares = icn_allocate_array(&allocator, 1, sizeof *context->shares);
   if (context->mutex == NULL || context->shares == NULL) ICN_TRY(icn_error_memory(error, sizeof *context->shares, "the context"));
   ICN_TRY(set_folders(context, &options, error));
+  ICN_TRY(set_tune_file(context, &options, error));
   ICN_TRY(set_quirks(context, &options, error));
   ICN_TRY(open_devices(context, options.opencl_library, error));
   icn_clblast_open(context);
@@ -141,6 +152,7 @@ void icn_context_destroy(icn_context *context) {
   icn_release(&allocator, context->devices);
   icn_release(&allocator, context->cache_dir);
   icn_release(&allocator, context->kernel_dir);
+  icn_release(&allocator, context->tune_file);
   icn_release(&allocator, context->quirks);
   icn_clblast_close(context);
   icn_cl_close(&context->cl);

@@ -20,6 +20,8 @@ struct icn_context {
   bool cache_asked_for; /* the folder was named by the caller or the environment */
   char *kernel_dir;     /* NULL: the kernels inside the library */
   char *quirks;         /* rows of lib/quirks.def that are off or on; NULL: as the table says */
+  char *tune_file;      /* NULL: none */
+  bool tune_complained; /* its damaged lines were named; guarded by mutex */
   icn_mutex *mutex;     /* guards the list of shares */
   icn_share **shares;
   void *clblast_library, *clblast_sgemm, *clblast_temp_bytes; /* NULL: no CLBlast */

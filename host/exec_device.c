@@ -6,6 +6,7 @@
 #include "executor.h"
 #include "passes.h"
 #include "quirks.h"
+#include "tune_file.h"
 
 /* ----------------------------------------------------------------- weights */
 
@@ -207,9 +208,16 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
   icn_device_desc desc = *icn_runtime_desc(executor->runtime);
   const char *dropped = NULL; /* the last row that was refused, and why */
   icn_error refusal;
-  const icn_plan_request request = {
-      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .keep_values = executor->keep_values, .why = false};
+  icn_tunedb tuning;
+  const icn_plan_request request = {.disabled_passes = options->disabled_passes,
+                                    .forced_rows = options->forced_rows,
+                                    .keep_values = executor->keep_values,
+                                    .why = false,
+                                    .tuning = &tuning};
   icn_error_clear(&refusal);
+  memset(&tuning, 0, sizeof tuning);
+  icn_arena_init(&tuning.arena, &executor->context->allocator);
+  ICN_TRY(icn_tuning_load(executor->context, &desc, true, &tuning, error));
   ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
   for (;;) {
     icn_error problem;
@@ -233,6 +241,7 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
   ICN_TRY(fill_values(executor, error));
   ICN_TRY(icn_runtime_finish(executor->runtime, error));
 done:
+  icn_tunedb_fini(&tuning);
   return status;
 }
 

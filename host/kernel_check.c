@@ -24,10 +24,12 @@ typedef struct run {
   const icn_problem *problem;
   const icn_case_data *data;
   icn_config config;
+  const icn_config *given; /* NULL: the row's own choice */
   icn_emit emit;
   operand operands[ICN_OPERAND_COUNT];
   icn_bound *bound[ICN_MAX_LAUNCHES];
-  float *winograd; /* what the error of a Winograd row is relative to, in either mode; NULL for direct rows */
+  icn_check_bounds *bounds;
+  const float *winograd; /* what the error of a Winograd row is relative to, in either mode; NULL for direct rows */
   icn_check_result *result;
 } run;
 
@@ -203,11 +205,27 @@ static icn_status prepare_bound(run *r, icn_error *error) {
   const void *in[ICN_MAX_INPUTS];
   if (m == 0) goto done;
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = r->data->input[i];
-  r->winograd = icn_allocate_array(&r->data->allocator, (size_t)icn_shape_elems(&r->problem->out.shape), sizeof(float));
-  ICN_REQUIRE(r->winograd != NULL, ICN_NO_MEMORY, "out of memory: a kernel case");
-  ICN_TRY(icn_winograd_magnitude(&r->data->dense, m, in, r->winograd, &r->data->allocator, error));
+  float **kept = &r->bounds->magnitude[m];
+  if (*kept == NULL) {
+    *kept = icn_allocate_array(&r->data->allocator, (size_t)icn_shape_elems(&r->problem->out.shape), sizeof(float));
+    ICN_REQUIRE(*kept != NULL, ICN_NO_MEMORY, "out of memory: a kernel case");
+    status = icn_winograd_magnitude(&r->data->dense, m, in, *kept, &r->data->allocator, error);
+    if (status != ICN_OK) {
+      icn_release(&r->data->allocator, *kept);
+      *kept = NULL;
+      goto done;
+    }
+  }
+  r->winograd = *kept;
 done:
   return status;
+}
+
+void icn_check_bounds_free(icn_check_bounds *bounds, const icn_case_data *data) {
+  for (size_t m = 0; m < sizeof bounds->magnitude / sizeof bounds->magnitude[0]; m++) {
+    icn_release(&data->allocator, bounds->magnitude[m]);
+    bounds->magnitude[m] = NULL;
+  }
 }
 
 static bool check_output(run *r) {
@@ -261,7 +279,8 @@ static bool run_all(run *r, bool twice) {
   icn_error_clear(&error);
   if (!icn_row_common_ok(r->problem, &why) || !r->row->applies(r->problem, r->device, &why))
     return ends(r, ICN_CHECK_DECLINED, "%s", why.text);
-  r->row->configure(r->problem, r->device, &r->config);
+  if (r->given != NULL) r->config = *r->given;
+  if (r->given == NULL) r->row->configure(r->problem, r->device, &r->config);
   const double cost = r->row->cost(r->problem, r->device, &r->config);
   if (!(cost > 0) || isinf(cost)) return ends(r, ICN_CHECK_WRONG, "cost() gives %g seconds", cost);
   if (r->row->emit(r->problem, r->device, &r->config, &r->emit, &error) != ICN_OK)
@@ -278,18 +297,29 @@ done:
 
 icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
                                    const icn_case_data *data, bool twice, icn_check_result *result) {
+  icn_check_bounds bounds;
+  memset(&bounds, 0, sizeof bounds);
+  icn_kernel_check_config(runtime, device, row, NULL, problem, data, &bounds, twice, result);
+  icn_check_bounds_free(&bounds, data);
+  return result->outcome;
+}
+
+icn_check_outcome icn_kernel_check_config(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_config *config,
+                                          const icn_problem *problem, const icn_case_data *data, icn_check_bounds *bounds, bool twice,
+                                          icn_check_result *result) {
   run r;
   memset(&r, 0, sizeof r);
   r.runtime = runtime;
   r.device = device;
   r.row = row;
+  r.given = config;
   r.problem = problem;
   r.data = data;
+  r.bounds = bounds;
   r.result = result;
   memset(result, 0, sizeof *result);
   (void)run_all(&r, twice);
   for (int i = 0; i < ICN_MAX_LAUNCHES; i++) icn_bound_destroy(r.bound[i]);
-  icn_release(&data->allocator, r.winograd);
   for (int i = 0; i < ICN_OPERAND_COUNT; i++) {
     icn_buffer_destroy(r.operands[i].buffer);
     icn_release(&data->allocator, r.operands[i].before);

@@ -8,6 +8,7 @@
 
 #include "cases.h"
 #include "runtime.h"
+#include "winograd.h"
 
 typedef enum icn_check_outcome {
   ICN_CHECK_RIGHT,
@@ -28,5 +29,16 @@ typedef struct icn_check_result {
  * layout, `data` are the same case's. `twice`: run it a second time. */
 icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
                                    const icn_case_data *data, bool twice, icn_check_result *result);
+
+/* What the errors of Winograd rows are relative to, for each m, kept between checks on the same data: it takes as long as the reference.
+ * Begins as zeros. */
+typedef struct icn_check_bounds {
+  float *magnitude[ICN_WINOGRAD_MAX_M + 1];
+} icn_check_bounds;
+void icn_check_bounds_free(icn_check_bounds *bounds, const icn_case_data *data);
+/* The same with a configuration that icn_row_takes() has found good. */
+icn_check_outcome icn_kernel_check_config(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_config *config,
+                                          const icn_problem *problem, const icn_case_data *data, icn_check_bounds *bounds, bool twice,
+                                          icn_check_result *result);
 
 #endif

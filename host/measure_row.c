@@ -1,160 +1,30 @@
 /* The time of one kernel row on one problem. */
-#include <inttypes.h>
-#include <string.h>
-
 #include "measure.h"
 #include "os.h"
+#include "trial.h"
 
-enum { MAX_COPIES = 12, LEAST_BATCHES = 2 };
-static const double BATCH_SECONDS = 0.005;          /* long beside a clock's step, short beside a budget */
-static const uint64_t COPIES_BYTES = 40u << 20;     /* of weights: above most caches */
-static const uint64_t MOST_PACKED_BYTES = 1u << 30; /* of one copy */
+enum { LEAST_BATCHES = 2 };
 
-typedef struct trial {
-  icn_runtime *runtime;
-  const icn_row *row;
-  const icn_problem *problem;
-  icn_allocator allocator;
-  icn_config config;
-  icn_emit emit;
-  icn_buffer *operands[ICN_OPERAND_COUNT], *packed[MAX_COPIES];
-  icn_bound *bound[MAX_COPIES][ICN_MAX_LAUNCHES];
-  float *values[ICN_MAX_INPUTS];
-  int copies;
-} trial;
-
-/* Made-up values between -1 and 1; an index that is in range. */
-static icn_status make_input(trial *t, int input, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_view *view = &t->problem->in[input];
-  const uint64_t bytes = (uint64_t)icn_view_extent(view) * sizeof(float);
-  float *values = icn_allocate_array(&t->allocator, (size_t)icn_view_extent(view) + 1, sizeof *values);
-  if (values == NULL) return icn_error_memory(error, (size_t)bytes, "a measurement");
-  t->values[input] = values;
-  uint32_t seed = (uint32_t)input + 1;
-  const bool is_index = t->problem->op == ICN_OP_RESAMPLE && input == 1;
-  for (int64_t i = 0; i < icn_view_extent(view) && !is_index; i++) {
-    seed = seed * 1664525U + 1013904223U;
-    values[i] = (float)((int)(seed >> 16) - 32768) / 32768.0f;
-  }
-  ICN_TRY(icn_buffer_create(t->runtime, bytes, values, &t->operands[ICN_OPERAND_IN + input], error));
-done:
-  return status;
-}
-
-static icn_status make_rest(trial *t, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_emit *emit = &t->emit;
-  icn_buffer **operands = t->operands;
-  ICN_TRY(icn_buffer_create(t->runtime, (uint64_t)icn_view_extent(&t->problem->out) * 4, NULL, &operands[ICN_OPERAND_OUT], error));
-  if (emit->zeros_elems > 0) {
-    float *zeros = icn_allocate_array(&t->allocator, (size_t)emit->zeros_elems, sizeof *zeros);
-    if (zeros == NULL) return icn_error_memory(error, (size_t)emit->zeros_elems * 4, "a measurement");
-    status = icn_buffer_create(t->runtime, emit->zeros_elems * 4, zeros, &operands[ICN_OPERAND_ZEROS], error);
-    icn_release(&t->allocator, zeros);
-    ICN_TRY(status);
-  }
-  for (int i = 0; i < ICN_MAX_SCRATCH; i++)
-    if (emit->scratch_bytes[i] > 0)
-      ICN_TRY(icn_buffer_create(t->runtime, emit->scratch_bytes[i], NULL, &operands[ICN_OPERAND_SCRATCH + i], error));
-  if (emit->library_bytes > 0) ICN_TRY(icn_buffer_create(t->runtime, emit->library_bytes, NULL, &operands[ICN_OPERAND_LIBRARY], error));
-done:
-  return status;
-}
-
-static icn_status make_packed(trial *t, icn_error *error) {
-  icn_status status = ICN_OK;
-  icn_value values[ICN_MAX_INPUTS];
-  const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
-  float *packed = NULL;
-  const uint64_t bytes = t->row->pack != NULL ? t->row->pack_bytes(t->problem, &t->config) : 0;
-  t->copies = 1;
-  if (bytes == 0) return ICN_OK;
-  ICN_REQUIRE(bytes <= MOST_PACKED_BYTES, ICN_UNSUPPORTED, "row %s packs %" PRIu64 " bytes of weights", t->row->name, bytes);
-  memset(values, 0, sizeof values);
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) {
-    if (!icn_problem_has(t->problem, i) || !icn_problem_is_constant(t->problem, i)) continue;
-    values[i] = (icn_value){.name = "constant", .shape = t->problem->in[i].shape, .dtype = ICN_F32, .producer = -1, .data = t->values[i]};
-    constants[i] = &values[i];
-  }
-  packed = icn_allocate(&t->allocator, (size_t)bytes);
-  if (packed == NULL) return icn_error_memory(error, (size_t)bytes, "a measurement");
-  t->row->pack(t->problem, &t->config, constants, packed);
-  t->copies = (int)icn_min64((int64_t)(COPIES_BYTES / bytes) + 1, MAX_COPIES);
-  for (int copy = 0; copy < t->copies; copy++) ICN_TRY(icn_buffer_create(t->runtime, bytes, packed, &t->packed[copy], error));
-done:
-  icn_release(&t->allocator, packed);
-  return status;
-}
-
-static icn_status bind_all(trial *t, icn_error *error) {
-  icn_status status = ICN_OK;
-  int64_t offsets[ICN_OPERAND_COUNT] = {0};
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) offsets[ICN_OPERAND_IN + i] = t->problem->in[i].offset;
-  offsets[ICN_OPERAND_OUT] = t->problem->out.offset;
-  for (int copy = 0; copy < t->copies; copy++) {
-    t->operands[ICN_OPERAND_PACKED] = t->packed[copy];
-    for (int i = 0; i < t->emit.launch_count; i++)
-      ICN_TRY(icn_bound_create(t->runtime, &t->emit.launch[i], t->operands, offsets, t->row->name, &t->bound[copy][i], error));
-  }
-done:
-  t->operands[ICN_OPERAND_PACKED] = NULL;
-  return status;
-}
-
-static icn_status run_batch(trial *t, int runs, double *seconds, icn_error *error) {
-  icn_status status = ICN_OK;
-  const double start = icn_os_seconds();
-  for (int n = 0; n < runs; n++)
-    for (int i = 0; i < t->emit.launch_count; i++) ICN_TRY(icn_bound_enqueue(t->runtime, t->bound[n % t->copies][i], error));
-  ICN_TRY(icn_runtime_finish(t->runtime, error));
-  *seconds = (icn_os_seconds() - start) / runs;
-done:
-  return status;
-}
-
-static icn_status time_batches(trial *t, double budget, double *best, icn_error *error) {
+static icn_status time_batches(icn_trial *t, double budget, double *best, icn_error *error) {
   icn_status status = ICN_OK;
   double seconds = 0;
   const double start = icn_os_seconds();
-  ICN_TRY(run_batch(t, 1, &seconds, error)); /* touches the pages; some drivers compile here */
-  ICN_TRY(run_batch(t, 1, best, error));
-  const int runs = *best >= BATCH_SECONDS ? 1 : (int)(BATCH_SECONDS / (*best > 1e-7 ? *best : 1e-7)) + 1;
+  ICN_TRY(icn_trial_run(t, 1, &seconds, error)); /* touches the pages; some drivers compile here */
+  ICN_TRY(icn_trial_run(t, 1, best, error));
+  const int runs = icn_trial_runs(*best);
   for (int batch = 0; batch < LEAST_BATCHES || icn_os_seconds() - start < budget; batch++) {
-    ICN_TRY(run_batch(t, runs, &seconds, error));
+    ICN_TRY(icn_trial_run(t, runs, &seconds, error));
     if (seconds < *best) *best = seconds;
   }
 done:
   return status;
 }
 
-static void trial_free(trial *t) {
-  for (int copy = 0; copy < MAX_COPIES; copy++) {
-    for (int i = 0; i < ICN_MAX_LAUNCHES; i++) icn_bound_destroy(t->bound[copy][i]);
-    icn_buffer_destroy(t->packed[copy]);
-  }
-  for (int i = 0; i < ICN_OPERAND_COUNT; i++) icn_buffer_destroy(t->operands[i]);
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) icn_release(&t->allocator, t->values[i]);
-}
-
 icn_status icn_row_measure(icn_runtime *runtime, const icn_row *row, const icn_problem *problem, double budget_seconds, double *seconds,
                            icn_error *error) {
-  icn_status status = ICN_OK;
-  trial t;
-  memset(&t, 0, sizeof t);
-  t.runtime = runtime;
-  t.row = row;
-  t.problem = problem;
-  t.allocator = icn_allocator_default();
-  row->configure(problem, icn_runtime_desc(runtime), &t.config);
-  ICN_TRY(row->emit(problem, icn_runtime_desc(runtime), &t.config, &t.emit, error));
-  for (int i = 0; i < ICN_MAX_INPUTS; i++)
-    if (icn_problem_has(problem, i)) ICN_TRY(make_input(&t, i, error));
-  ICN_TRY(make_rest(&t, error));
-  ICN_TRY(make_packed(&t, error));
-  ICN_TRY(bind_all(&t, error));
-  ICN_TRY(time_batches(&t, budget_seconds, seconds, error));
-done:
-  trial_free(&t);
+  icn_trial *trial = NULL;
+  icn_status status = icn_trial_create(runtime, row, problem, NULL, &trial, error);
+  if (status == ICN_OK) status = time_batches(trial, budget_seconds, seconds, error);
+  icn_trial_destroy(trial);
   return status;
 }

@@ -18,6 +18,15 @@ icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, i
 /* Makes a folder and its parents; true when it is there afterwards. */
 bool icn_os_make_folder(const char *path);
 bool icn_os_remove(const char *path);
+bool icn_os_exists(const char *path); /* something of that name is there */
+/* Keeps other processes (not other threads of this one) that ask for the same out until it is given back, by a file PATH.lock that is
+ * there meanwhile; a process that ends gives it back. Waits for `seconds` at most. Fails: ICN_IO. */
+typedef struct icn_os_lock {
+  char *path;
+  intptr_t handle;
+} icn_os_lock;
+icn_status icn_os_lock_file(const char *path, double seconds, icn_os_lock *lock, icn_error *error);
+void icn_os_unlock_file(icn_os_lock *lock);
 /* `location` (a model's own text) inside the folder of the file `base`, as a path into `out`; ICN_FORMAT when it is absolute or leaves that
  * folder (links resolved). */
 icn_status icn_os_confined_path(const char *base, const char *location, char *out, size_t out_bytes, icn_error *error);

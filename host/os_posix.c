@@ -144,6 +144,59 @@ bool icn_os_make_folder(const char *path) {
 
 bool icn_os_remove(const char *path) { return remove(path) == 0; }
 
+bool icn_os_exists(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 || errno != ENOENT;
+}
+
+/* 0: locked, into *file. EAGAIN: somebody else has it. Whoever gives a lock back removes its file, so that what was locked may be a file
+ * that is no longer the one of that name. */
+static int try_lock(const char *path, int *file) {
+  struct flock whole;
+  struct stat held, named;
+  memset(&whole, 0, sizeof whole);
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (*file < 0) return errno;
+  int problem = fcntl(*file, F_SETLK, &whole) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
+  const bool same =
+      problem == 0 && fstat(*file, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+  if (problem == 0 && !same) problem = EAGAIN;
+  if (problem != 0) close(*file);
+  return problem;
+}
+
+icn_status icn_os_lock_file(const char *path, double seconds, icn_os_lock *lock, icn_error *error) {
+  const struct timespec pause_time = {0, 10 * 1000 * 1000};
+  const double start = icn_os_seconds();
+  const size_t bytes = strlen(path) + sizeof ".lock";
+  int file = -1;
+  lock->path = malloc(bytes);
+  if (lock->path == NULL) return icn_error_memory(error, bytes, "the name of a lock");
+  snprintf(lock->path, bytes, "%s.lock", path);
+  int problem = try_lock(lock->path, &file);
+  while (problem == EAGAIN && icn_os_seconds() - start < seconds) {
+    nanosleep(&pause_time, NULL);
+    problem = try_lock(lock->path, &file);
+  }
+  lock->handle = file;
+  if (problem == 0) return ICN_OK;
+  icn_status status = problem == EAGAIN ? icn_error_set(error, ICN_IO, "cannot write '%s': another process holds its lock", path)
+                                        : io_error(error, "cannot write", lock->path, problem);
+  free(lock->path);
+  lock->path = NULL;
+  return status;
+}
+
+void icn_os_unlock_file(icn_os_lock *lock) {
+  if (lock->path == NULL) return;
+  unlink(lock->path);
+  close((int)lock->handle);
+  free(lock->path);
+  lock->path = NULL;
+}
+
 /* ------------------------------------------------------------- confinement */
 
 /* True when `location`, read as text, is relative and never steps above where it starts. */

@@ -124,6 +124,40 @@ bool icn_os_make_folder(const char *path) {
 
 bool icn_os_remove(const char *path) { return is_folder(path) ? RemoveDirectoryA(path) != 0 : DeleteFileA(path) != 0; }
 
+bool icn_os_exists(const char *path) { return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES; }
+
+icn_status icn_os_lock_file(const char *path, double seconds, icn_os_lock *lock, icn_error *error) {
+  const double start = icn_os_seconds();
+  const size_t bytes = strlen(path) + sizeof ".lock";
+  HANDLE file = INVALID_HANDLE_VALUE;
+  DWORD problem = 0;
+  lock->path = malloc(bytes);
+  if (lock->path == NULL) return icn_error_memory(error, bytes, "the name of a lock");
+  snprintf(lock->path, bytes, "%s.lock", path);
+  for (;;) { /* open for nobody else, gone when closed */
+    file = CreateFileA(lock->path, GENERIC_WRITE, 0, NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    problem = file == INVALID_HANDLE_VALUE ? GetLastError() : 0;
+    const bool busy = problem == ERROR_SHARING_VIOLATION || problem == ERROR_DELETE_PENDING;
+    if (!busy || icn_os_seconds() - start >= seconds) break;
+    Sleep(10);
+  }
+  lock->handle = (intptr_t)file;
+  if (problem == 0) return ICN_OK;
+  icn_status status = problem == ERROR_SHARING_VIOLATION
+                          ? icn_error_set(error, ICN_IO, "cannot write '%s': another process holds its lock", path)
+                          : io_error(error, "cannot write", lock->path, problem);
+  free(lock->path);
+  lock->path = NULL;
+  return status;
+}
+
+void icn_os_unlock_file(icn_os_lock *lock) {
+  if (lock->path == NULL) return;
+  CloseHandle((HANDLE)lock->handle);
+  free(lock->path);
+  lock->path = NULL;
+}
+
 /* ------------------------------------------------------------- confinement */
 
 /* True when `location`, read as text, is relative, has no drive or stream, and never steps above where it starts. */

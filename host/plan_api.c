@@ -1,6 +1,7 @@
 /* Plans as text, programs as sources, recorded devices: what can be known without running anything. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "executor.h"
@@ -9,6 +10,8 @@
 #include "program.h"
 #include "quirks.h"
 #include "source_text.h"
+#include "tune.h"
+#include "tune_file.h"
 
 void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes) { icn_struct_init(options, struct_bytes); }
 
@@ -32,12 +35,14 @@ typedef struct planned {
   icn_graph graph;
   icn_plan plan;
   icn_text passes; /* a line a pass */
+  icn_tunedb tuning;
 } planned;
 
 static void planned_fini(planned *p) {
   icn_plan_fini(&p->plan);
   icn_graph_fini(&p->graph);
   icn_text_fini(&p->passes);
+  icn_tunedb_fini(&p->tuning);
 }
 
 static icn_status describe(const icn_model *model, const icn_plan_options *options, icn_device_desc *desc, icn_error *error) {
@@ -64,8 +69,11 @@ static icn_status make(icn_model *model, const icn_plan_options *options, planne
   icn_graph_init(&p->graph, allocator);
   icn_arena_init(&p->plan.arena, allocator);
   icn_text_init(&p->passes, allocator);
-  const icn_plan_request request = {options->disabled_passes, options->forced_rows, false, options->why != 0};
+  icn_plan_request request = {
+      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .why = options->why != 0, .tuning = &p->tuning};
+  icn_arena_init(&p->tuning.arena, allocator);
   ICN_TRY(describe(model, options, &p->device, error));
+  ICN_TRY(icn_tuning_load(model->context, &p->device, options->device_text == NULL, &p->tuning, error));
   ICN_TRY(icn_check_pass_names(options->disabled_passes, error));
   ICN_TRY(icn_check_row_names(options->forced_rows, error));
   ICN_TRY(icn_import(&model->source, options->shapes, options->shape_count, options->batch, &p->graph, error));
@@ -151,6 +159,51 @@ icn_status icn_model_sources(icn_model *model, const icn_plan_options *given,
   }
 done:
   icn_text_fini(&source);
+  planned_fini(&p);
+  return status;
+}
+
+/* ---------------------------------------------------------------- problems */
+
+static int by_cost(const void *left, const void *right) {
+  const icn_tune_problem *a = left, *b = right;
+  const double cost_a = a->expected_seconds * (double)a->layers, cost_b = b->expected_seconds * (double)b->layers;
+  if (cost_a != cost_b) return cost_a > cost_b ? -1 : 1;
+  return strcmp(a->key, b->key);
+}
+
+static void add_problem(icn_tune_problem *problems, size_t *count, const icn_plan_layer *layer) {
+  char key[ICN_KEY_BYTES];
+  (void)icn_problem_key(&layer->problem, key);
+  for (size_t i = 0; i < *count; i++) {
+    if (strcmp(problems[i].key, key) != 0) continue;
+    problems[i].layers++;
+    return;
+  }
+  icn_tune_problem *added = &problems[(*count)++];
+  added->problem = layer->problem;
+  memcpy(added->key, key, sizeof key);
+  added->layers = 1;
+  added->row = layer->choice.row;
+  added->config = layer->choice.config;
+  added->expected_seconds = layer->choice.cost_seconds;
+}
+
+icn_status icn_tune_problems(icn_model *model, const icn_plan_options *given, icn_tune_problem **problems, size_t *count,
+                             icn_error *error) {
+  icn_plan_options options;
+  planned p;
+  *problems = NULL;
+  *count = 0;
+  icn_error_clear(error);
+  icn_status status = read_options(given, &options, error);
+  if (status != ICN_OK) return status;
+  ICN_TRY(make(model, &options, &p, error));
+  *problems = icn_allocate_array(&model->context->allocator, p.plan.layer_count + 1, sizeof **problems);
+  if (*problems == NULL) ICN_TRY(icn_error_memory(error, p.plan.layer_count * sizeof **problems, "the plan's problems"));
+  for (size_t i = 0; i < p.plan.layer_count; i++) add_problem(*problems, count, &p.plan.layers[i]);
+  qsort(*problems, *count, sizeof **problems, by_cost);
+done:
   planned_fini(&p);
   return status;
 }

@@ -23,6 +23,9 @@ set(ICN_HOST_SOURCES
   host/kernel_check.c
   host/measure_row.c
   host/device_facts.c
+  host/trial.c
+  host/tune.c
+  host/tune_file.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)

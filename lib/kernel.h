@@ -83,6 +83,8 @@ typedef struct icn_reason {
 } icn_reason;
 /* Writes the reason and returns false: `return icn_decline(why, "...")`. `why` may be NULL. */
 bool icn_decline(icn_reason *why, const char *format, ...) ICN_PRINTF(2, 3);
+/* The same as a question; for launches of called libraries always true. */
+bool icn_launch_within_limits(const icn_launch *launch, const icn_device_desc *device, icn_reason *why_not);
 
 /* Tunable parameters of a row; each row names its own (see its .c). */
 typedef struct icn_config {

@@ -100,8 +100,8 @@ static icn_status choose(icn_lowering *lowering, icn_plan_layer *layer, icn_erro
   icn_text why;
   icn_text_init(&why, &lowering->plan->arena.allocator);
   bool wanted = lowering->request->why;
-  ICN_TRY(icn_select_from(lowering->rows, &layer->problem, lowering->device, lowering->request->forced_rows, layer->name, &layer->choice,
-                          wanted ? &why : NULL, error));
+  ICN_TRY(icn_select_tuned(lowering->rows, &layer->problem, lowering->device, lowering->request->forced_rows, lowering->request->tuning,
+                           layer->name, &layer->choice, wanted ? &why : NULL, error));
   if (wanted) {
     layer->why = icn_arena_text(&lowering->plan->arena, why.data == NULL ? "" : why.data, why.length);
     if (layer->why == NULL) status = icn_error_memory(error, why.length, "the reasons of a choice");

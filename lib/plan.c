@@ -30,9 +30,14 @@ static icn_status prepare(icn_lowering *lowering, icn_error *error) {
   return ICN_OK;
 }
 
-icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
-                              const icn_plan_request *request, icn_plan *plan, icn_error *error) {
-  static const icn_plan_request no_request;
+static bool has_tuned(const icn_plan *plan) {
+  for (size_t l = 0; l < plan->layer_count; l++)
+    if (plan->layers[l].choice.tuned) return true;
+  return false;
+}
+
+static icn_status plan_once(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
+                            const icn_plan_request *request, icn_plan *plan, bool *tuned, icn_error *error) {
   icn_status status = ICN_OK;
   icn_lowering lowering;
   memset(&lowering, 0, sizeof lowering);
@@ -41,17 +46,35 @@ icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph,
   lowering.rows = rows;
   lowering.graph = graph;
   lowering.device = device;
-  lowering.request = request == NULL ? &no_request : request;
+  lowering.request = request;
   lowering.plan = plan;
   ICN_TRY(icn_check_rows(rows, lowering.request->forced_rows, error));
   ICN_TRY(prepare(&lowering, error));
   ICN_TRY(icn_lower_views(&lowering, error));
   ICN_TRY(icn_lower_layers(&lowering, error));
   ICN_TRY(icn_plan_finish(&lowering, error));
+  *tuned = has_tuned(plan);
   ICN_TRY(icn_plan_check_limits(plan, graph, device, error));
   assert(icn_plan_check(plan, NULL) != ICN_MISMATCH);
 done:
   if (status != ICN_OK) icn_plan_fini(plan);
+  return status;
+}
+
+/* Results of the tuner hold for their layer; all together they may still need more memory than there is. */
+icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
+                              const icn_plan_request *request, icn_plan *plan, icn_error *error) {
+  static const icn_plan_request no_request;
+  icn_plan_request untuned = request == NULL ? no_request : *request;
+  icn_error problem;
+  bool tuned = false;
+  icn_error_clear(&problem);
+  icn_status status = plan_once(rows, graph, device, &untuned, plan, &tuned, &problem);
+  if (status == ICN_OK || !tuned || status == ICN_NO_MEMORY)
+    return status == ICN_OK ? ICN_OK : icn_error_set(error, status, "%s", problem.message);
+  untuned.tuning = NULL;
+  status = plan_once(rows, graph, device, &untuned, plan, &tuned, error);
+  if (status == ICN_OK) plan->untuned = icn_arena_format(&plan->arena, "%s", problem.message);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #define ICN_LIB_PLAN_H
 
 #include "select.h"
+#include "tunedb.h"
 
 typedef enum icn_buffer_kind {
   ICN_BUFFER_ARENA = 0, /* one: activations and scratch */
@@ -64,6 +65,7 @@ typedef struct icn_plan {
   uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */
   uint64_t weight_bytes;
   uint64_t library_bytes;
+  const char *untuned; /* why tuning rows were left out: with them the plan was above a limit of the device; NULL: they were not */
 } icn_plan;
 
 typedef struct icn_plan_request {
@@ -71,6 +73,7 @@ typedef struct icn_plan_request {
   const char *forced_rows;
   bool keep_values; /* as disabling memory_reuse */
   bool why;
+  const icn_tunedb *tuning; /* NULL: none */
 } icn_plan_request;
 
 /* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_NO_MEMORY, and as icn_plan_check_limits does. */

@@ -66,6 +66,18 @@ static icn_status check_launch(const icn_plan_layer *layer, const icn_launch *la
   return check_range(layer, launch, device, error);
 }
 
+bool icn_launch_within_limits(const icn_launch *launch, const icn_device_desc *device, icn_reason *why_not) {
+  const icn_row nameless = {.name = ""};
+  icn_plan_layer layer;
+  icn_error error;
+  if (launch->kind != ICN_LAUNCH_KERNEL) return true;
+  memset(&layer, 0, sizeof layer);
+  layer.name = "";
+  layer.choice.row = &nameless;
+  icn_error_clear(&error);
+  return check_launch(&layer, launch, device, &error) == ICN_OK || icn_decline(why_not, "its launches are above the device's limits");
+}
+
 static icn_status check_launches(const icn_plan *plan, const icn_device_desc *device, icn_error *error) {
   icn_status status = ICN_OK;
   for (size_t s = 0; s < plan->step_count && status == ICN_OK; s++) {

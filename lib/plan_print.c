@@ -8,7 +8,7 @@
 enum { MOST_NAME = 44, MOST_KEY = 84, MOST_ROW = 24 };
 
 typedef struct widths {
-  int name, key, row, rule; /* rule: 0 when every row was chosen by its expected time, and the column says nothing */
+  int name, key, row, rule; /* rule: 0 when every row was chosen by its expected time alone, and the column says nothing */
 } widths;
 
 static void widen(int *width, size_t length, int most) {
@@ -23,7 +23,7 @@ static widths measure(const icn_plan *plan) {
     widen(&w.name, strlen(plan->layers[l].name), MOST_NAME);
     widen(&w.key, strlen(icn_problem_key(&plan->layers[l].problem, key)), MOST_KEY);
     widen(&w.row, strlen(plan->layers[l].choice.row->name), MOST_ROW);
-    if (strcmp(plan->layers[l].choice.rule, "forced") == 0) w.rule = (int)strlen("forced") + 2;
+    if (strcmp(plan->layers[l].choice.rule, "forced") == 0 || plan->layers[l].choice.tuned) w.rule = (int)strlen("forced") + 2;
   }
   return w;
 }
@@ -125,5 +125,6 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
                   w.rule > 0 ? "chosen" : "", "MFLOP", "KiB", "expect us");
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
+  if (plan->untuned != NULL) icn_text_append(text, "tuning rows are left out, with them: %s\n", plan->untuned);
   print_totals(plan, text);
 }

@@ -33,6 +33,22 @@ static void put(key_writer *w, const char *format, ...) {
   w->length += (size_t)length;
 }
 
+/* Nine digits, and a point whatever the host's locale writes there (more than one byte in some). */
+static void put_real(key_writer *w, const char *before, double value) {
+  char text[64];
+  size_t length = 0;
+  snprintf(text, sizeof text, "%.9g", value);
+  for (const char *c = text; *c != '\0'; c++) {
+    if (strchr("0123456789+-einfa", *c) != NULL) {
+      text[length++] = *c;
+    } else if (length > 0 && text[length - 1] != '.') {
+      text[length++] = '.';
+    }
+  }
+  text[length] = '\0';
+  put(w, "%s%s", before, text);
+}
+
 static void put_shape(key_writer *w, const icn_shape *shape) {
   char text[ICN_SHAPE_TEXT_BYTES];
   put(w, " %s", icn_shape_text(shape, text));
@@ -76,8 +92,10 @@ static void put_operand(key_writer *w, const icn_problem *p, int i, const char *
 static void put_function(key_writer *w, icn_function function, double alpha, double beta) {
   if (function == ICN_FN_IDENTITY) return;
   put(w, " %s", icn_function_name(function));
-  if (function == ICN_FN_CLIP) put(w, "(%.9g,%.9g)", alpha, beta);
-  if (function == ICN_FN_LEAKY_RELU) put(w, "(%.9g)", alpha);
+  if (function != ICN_FN_CLIP && function != ICN_FN_LEAKY_RELU) return;
+  put_real(w, "(", alpha);
+  if (function == ICN_FN_CLIP) put_real(w, ",", beta);
+  put(w, ")");
 }
 
 static void put_window(key_writer *w, const icn_problem *p) {
@@ -111,9 +129,9 @@ static void put_matmul(key_writer *w, const icn_problem *p) {
   put(w, " *");
   put_shape(w, &p->in[1].shape);
   if (p->params.transpose_b != 0) put(w, "^T");
-  if (p->params.alpha != 1.0F) put(w, " alpha%.9g", (double)p->params.alpha);
+  if (p->params.alpha != 1.0F) put_real(w, " alpha", (double)p->params.alpha);
   if (icn_problem_has(p, 2)) put(w, " c");
-  if (icn_problem_has(p, 2) && p->params.beta != 1.0F) put(w, " beta%.9g", (double)p->params.beta);
+  if (icn_problem_has(p, 2) && p->params.beta != 1.0F) put_real(w, " beta", (double)p->params.beta);
   put_operand(w, p, 0, "a", false);
   put_operand(w, p, 1, "b", true);
   put_operand(w, p, 2, "c", true);
@@ -124,18 +142,24 @@ static void put_pool(key_writer *w, const icn_problem *p) {
   put_window(w, p);
   put(w, " to %lldx%lld", (long long)p->out.shape.dim[2], (long long)p->out.shape.dim[3]);
   if (p->params.function == ICN_FN_MEAN && p->params.count_include_pad != 0) put(w, " include_pad");
-  if (p->params.function == ICN_FN_LP) put(w, " p%.9g", (double)p->params.alpha);
+  if (p->params.function == ICN_FN_LP) put_real(w, " p", (double)p->params.alpha);
   if (icn_problem_has(p, ICN_POOL_BIAS)) put(w, " bias");
   put_operand(w, p, 0, "x", false);
   put_operand(w, p, ICN_POOL_BIAS, "bias", true);
 }
 
+static void put_constants(key_writer *w, const icn_params *q) {
+  if (q->alpha == 0.0F && q->beta == 0.0F && q->gamma == 0.0F) return;
+  put_real(w, " (", (double)q->alpha);
+  put_real(w, ",", (double)q->beta);
+  put_real(w, ",", (double)q->gamma);
+  put(w, ")");
+}
+
 static void put_elementwise(key_writer *w, const icn_problem *p) {
   const icn_params *q = &p->params;
   put_shape(w, &p->out.shape);
-  if (q->alpha != 0.0F || q->beta != 0.0F || q->gamma != 0.0F) {
-    put(w, " (%.9g,%.9g,%.9g)", (double)q->alpha, (double)q->beta, (double)q->gamma);
-  }
+  put_constants(w, q);
   put_operand(w, p, 0, p->op == ICN_OP_BINARY ? "a" : "x", false);
   put_operand(w, p, 1, p->op == ICN_OP_BINARY ? "b" : "scale", p->op != ICN_OP_BINARY);
   put_operand(w, p, 2, "shift", true);
@@ -156,9 +180,7 @@ static void put_general(key_writer *w, const icn_problem *p) {
     put(w, " %s begin", modes[q->pad_mode]);
     for (int k = 0; k < p->out.shape.rank; k++) put(w, k == 0 ? "%lld" : ",%lld", (long long)q->begin[k]);
   }
-  if (q->alpha != 0.0F || q->beta != 0.0F || q->gamma != 0.0F) {
-    put(w, " (%.9g,%.9g,%.9g)", (double)q->alpha, (double)q->beta, (double)q->gamma);
-  }
+  put_constants(w, q);
   put_operand(w, p, 0, "x", false);
   put_operand(w, p, 1, "index", true);
   put_operand(w, p, 2, "weight", true);

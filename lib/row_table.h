@@ -12,6 +12,9 @@ typedef struct icn_row_table {
 /* icn_select and icn_plan_make with the rows given. */
 icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
                            const char *name, icn_choice *choice, icn_text *why, icn_error *error);
+/* The same with what was measured before; tuning may be NULL. */
+icn_status icn_select_tuned(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                            const icn_tunedb *tuning, const char *name, icn_choice *choice, icn_text *why, icn_error *error);
 /* Every item of a list of rows (select.h) fits a row. Fails: ICN_ARGUMENT. */
 icn_status icn_check_rows(const icn_row_table *rows, const char *list, icn_error *error);
 icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,

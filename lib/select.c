@@ -1,15 +1,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "row_space.h"
 #include "row_table.h"
+#include "tunedb.h"
 
 /* What became of one row for one problem. */
 typedef struct candidate {
   bool applies, forced;
   icn_config config;
-  double cost_seconds;
-  icn_reason reason; /* when it does not apply */
+  double cost_seconds, tuned_seconds; /* tuned: measured with this configuration; 0 without a tuning row */
+  icn_reason reason;                  /* when it does not apply */
+  bool ignored;                       /* it has a tuning row that cannot be used: why_ignored */
+  icn_reason why_ignored;
 } candidate;
+
+/* What selection goes by. */
+typedef struct question {
+  const icn_row_table *rows;
+  const icn_problem *problem;
+  const icn_device_desc *device;
+  const char *forced_rows;
+  const icn_tune_row *tuned; /* the results for this problem, the fastest first */
+  size_t tuned_count;
+} question;
 
 /* The next item of a list of rows: its name, whether it is "-NAME", whether it ends in '*'. Returns false at the end. */
 typedef struct listed {
@@ -56,69 +70,113 @@ icn_status icn_check_rows(const icn_row_table *rows, const char *list, icn_error
   return ICN_OK;
 }
 
-static candidate examine(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows) {
+/* The row's fastest result whose parameters hold for this problem on this device. */
+static void look_for_tuning(const question *q, const icn_row *row, candidate *found) {
+  for (size_t i = 0; i < q->tuned_count; i++) {
+    const icn_tune_row *tuned = &q->tuned[i];
+    if (strcmp(tuned->row, row->name) != 0) continue;
+    found->ignored = !icn_row_takes(row, q->problem, q->device, &tuned->config, &found->why_ignored);
+    if (found->ignored) continue;
+    found->config = tuned->config;
+    found->tuned_seconds = tuned->seconds;
+    return;
+  }
+}
+
+static candidate examine(const question *q, const icn_row *row) {
   candidate found;
   memset(&found, 0, sizeof found);
-  if (icn_list_has(device->refused_rows, row->name)) {
+  if (icn_list_has(q->device->refused_rows, row->name)) {
     (void)icn_decline(&found.reason, "the device refuses its kernel");
     return found;
   }
-  if (is_listed(forced_rows, row->name, true)) {
+  if (is_listed(q->forced_rows, row->name, true)) {
     (void)icn_decline(&found.reason, "it is excluded by name");
     return found;
   }
-  found.applies = icn_row_common_ok(problem, &found.reason) && row->applies(problem, device, &found.reason);
+  found.applies = icn_row_common_ok(q->problem, &found.reason) && row->applies(q->problem, q->device, &found.reason);
   if (!found.applies) return found;
-  row->configure(problem, device, &found.config);
-  found.cost_seconds = row->cost(problem, device, &found.config);
-  found.forced = is_listed(forced_rows, row->name, false);
+  row->configure(q->problem, q->device, &found.config);
+  look_for_tuning(q, row, &found);
+  found.cost_seconds = row->cost(q->problem, q->device, &found.config);
+  found.forced = is_listed(q->forced_rows, row->name, false);
   return found;
 }
 
+/* Forced by name, then measured, then expected. The first row of the table wins a tie; a NaN never wins. */
 static bool better(const candidate *a, const candidate *b) {
   if (a->forced != b->forced) return a->forced;
-  return a->cost_seconds < b->cost_seconds; /* the first row of the table wins a tie; a NaN never wins */
+  if ((a->tuned_seconds > 0) != (b->tuned_seconds > 0)) return a->tuned_seconds > 0;
+  return a->tuned_seconds > 0 ? a->tuned_seconds < b->tuned_seconds : a->cost_seconds < b->cost_seconds;
+}
+
+static void describe_tuning(const candidate *found, const icn_row *row, icn_text *text) {
+  if (text != NULL && found->ignored) icn_text_append(text, "%s: its tuning row is ignored, %s\n", row->name, found->why_ignored.text);
 }
 
 static void describe(const candidate *found, const icn_row *row, icn_text *text) {
   if (text == NULL) return;
-  if (found->applies) {
+  describe_tuning(found, row, text);
+  if (found->tuned_seconds > 0) {
+    icn_text_append(text, "%s: tuned: measured %.1f us (%.1f us expected)\n", row->name, found->tuned_seconds * 1e6,
+                    found->cost_seconds * 1e6);
+  } else if (found->applies) {
     icn_text_append(text, "%s: would take %.1f us\n", row->name, found->cost_seconds * 1e6);
   } else {
     icn_text_append(text, "%s: declined, %s\n", row->name, found->reason.text);
   }
 }
 
+/* Of the row that is taken only what a tuning file says. */
+static void describe_best(const candidate *best, const icn_row *row, icn_text *text) {
+  if (text == NULL) return;
+  if (best->tuned_seconds > 0)
+    describe(best, row, text);
+  else
+    describe_tuning(best, row, text);
+}
+
 /* Every row's reason in one sentence, as far as it has room. */
-static icn_status no_row(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
-                         const char *name, icn_error *error) {
+static icn_status no_row(const question *q, const char *name, icn_error *error) {
   char key[ICN_KEY_BYTES], reasons[ICN_MESSAGE_BYTES];
   size_t length = 0;
   reasons[0] = '\0';
-  for (size_t i = 0; i < rows->count && length < sizeof reasons; i++) {
-    const icn_row *row = rows->at(i);
-    if (row->op != problem->op) continue;
-    candidate found = examine(row, problem, device, forced_rows);
+  for (size_t i = 0; i < q->rows->count && length < sizeof reasons; i++) {
+    const icn_row *row = q->rows->at(i);
+    if (row->op != q->problem->op) continue;
+    candidate found = examine(q, row);
     length +=
         (size_t)snprintf(reasons + length, sizeof reasons - length, "%s %s: %s", length == 0 ? "" : ";", row->name, found.reason.text);
   }
   if (length == 0) {
-    return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel computes %s (%s)", name, icn_op_name(problem->op),
-                         icn_problem_key(problem, key));
+    return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel computes %s (%s)", name, icn_op_name(q->problem->op),
+                         icn_problem_key(q->problem, key));
   }
-  return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel row takes %s:%s", name, icn_problem_key(problem, key), reasons);
+  return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': no kernel row takes %s:%s", name, icn_problem_key(q->problem, key), reasons);
 }
 
-icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
-                           const char *name, icn_choice *choice, icn_text *why, icn_error *error) {
+static void set_choice(icn_choice *choice, const icn_row *row, const candidate *best, int applying) {
+  const bool tuned = best->tuned_seconds > 0;
+  choice->row = row;
+  choice->config = best->config;
+  choice->cost_seconds = tuned ? best->tuned_seconds : best->cost_seconds;
+  choice->tuned = tuned;
+  choice->rule = best->forced ? "forced" : tuned ? "tuned" : applying == 1 ? "only" : "cost";
+}
+
+icn_status icn_select_tuned(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                            const icn_tunedb *tuning, const char *name, icn_choice *choice, icn_text *why, icn_error *error) {
+  char key[ICN_KEY_BYTES];
+  question q = {rows, problem, device, forced_rows, NULL, 0};
   const icn_row *best_row = NULL;
   candidate best;
   int applying = 0;
   memset(&best, 0, sizeof best);
+  if (tuning != NULL && tuning->count > 0) q.tuned = icn_tunedb_find(tuning, icn_problem_key(problem, key), &q.tuned_count);
   for (size_t i = 0; i < rows->count; i++) {
     const icn_row *row = rows->at(i);
     if (row->op != problem->op) continue;
-    candidate found = examine(row, problem, device, forced_rows);
+    candidate found = examine(&q, row);
     if (found.applies) applying++;
     if (!found.applies || (best_row != NULL && !better(&found, &best))) {
       describe(&found, row, why);
@@ -128,13 +186,16 @@ icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem
     best_row = row;
     best = found;
   }
-  if (best_row == NULL) return no_row(rows, problem, device, forced_rows, name, error);
-  choice->row = best_row;
-  choice->config = best.config;
-  choice->cost_seconds = best.cost_seconds;
-  choice->rule = best.forced ? "forced" : applying == 1 ? "only" : "cost";
+  if (best_row == NULL) return no_row(&q, name, error);
+  describe_best(&best, best_row, why);
+  set_choice(choice, best_row, &best, applying);
   if (why != NULL && why->failed) return icn_error_memory(error, why->length + 1, "the reasons of a choice");
   return ICN_OK;
+}
+
+icn_status icn_select_from(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                           const char *name, icn_choice *choice, icn_text *why, icn_error *error) {
+  return icn_select_tuned(rows, problem, device, forced_rows, NULL, name, choice, why, error);
 }
 
 icn_status icn_select(const icn_problem *problem, const icn_device_desc *device, const char *forced_rows, const char *name,

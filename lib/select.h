@@ -1,4 +1,5 @@
-/* Which row computes a problem on a device, and why. Pure. Order: forced by name, exact tuning row (none shipped yet), least cost. */
+/* Which row computes a problem on a device, and why. Pure. Order: forced by name, least time among what a tuning file
+ * holds for exactly this problem and device (each result checked again here), least expected time. */
 #ifndef ICN_LIB_SELECT_H
 #define ICN_LIB_SELECT_H
 
@@ -7,8 +8,9 @@
 typedef struct icn_choice {
   const icn_row *row;
   icn_config config;
-  const char *rule; /* "forced", "tuned", "cost", "only" */
-  double cost_seconds;
+  const char *rule;    /* "forced", "tuned", "cost", "only" */
+  double cost_seconds; /* expected, or as measured by the tuner */
+  bool tuned;          /* configured as a tuning file says (forced rows can be, too) */
 } icn_choice;
 
 /* `forced_rows`: comma-separated NAMEs of rows to prefer wherever they apply, -NAMEs of rows to leave out; a last '*' stands for any rest

@@ -49,6 +49,11 @@ set(ICN_LIB_SOURCES
   lib/row_conv_gpu.c
   lib/row_conv_item.c
   lib/row_item_tile.c
+  lib/row_space.c
+  lib/row_tile_space.c
+  lib/row_gpu_space.c
+  lib/row_winograd_space.c
+  lib/tunedb.c
   lib/row_matmul_item.c
   lib/row_conv_transpose.c
   lib/row_depthwise.c

@@ -4,6 +4,7 @@
 
 #include "options.h"
 
-extern const command command_devices, command_classify, command_run, command_bench, command_plan, command_check, command_report;
+extern const command command_devices, command_classify, command_run, command_bench, command_plan, command_check, command_tune,
+    command_report;
 
 #endif

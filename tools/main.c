@@ -6,8 +6,8 @@
 #include "commands.h"
 #include "terminal.h"
 
-static const command *const commands[] = {&command_devices, &command_classify, &command_run,   &command_bench,
-                                          &command_plan,    &command_check,    &command_report};
+static const command *const commands[] = {&command_devices, &command_classify, &command_run,  &command_bench,
+                                          &command_plan,    &command_check,    &command_tune, &command_report};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {
@@ -26,6 +26,7 @@ static void print_overview(void) {
       "  CLINCEPTION_OPENCL_LIBRARY   the OpenCL library to open instead of the system's, or none\n"
       "  CLINCEPTION_CLBLAST_LIBRARY  the CLBlast library to open instead of the system's, or none\n"
       "  CLINCEPTION_CACHE_DIR        where built programs are kept, or none\n"
+      "  CLINCEPTION_TUNE_FILE        what 'clinception tune' found, or none\n"
       "  CLINCEPTION_KERNEL_DIR       read kernel sources from here (for developers)\n\n"
       "exit code: 0 done, 1 failed, 2 wrong usage; every error is one sentence on standard error\n\n"
       "start here:\n"
@@ -43,7 +44,8 @@ static int unknown_command(const char *name) {
 
 static int dispatch(int argc, char **argv) {
   if (argc < 2)
-    return tool_usage("a subcommand is missing: devices, classify, run, bench, plan, check or report ('clinception --help' explains them)");
+    return tool_usage(
+        "a subcommand is missing: devices, classify, run, bench, plan, check, tune or report ('clinception --help' explains them)");
   const char *name = argv[1];
   if (strcmp(name, "--version") == 0) {
     printf("clinception %s\n", icn_version());

@@ -77,6 +77,7 @@ int session_open(session *s, const char *who, const session_options *options) {
   icn_context_options context_options;
   icn_context_options_init(&context_options);
   context_options.logger = options->logger != NULL ? options->logger : &logger;
+  context_options.tune_file = options->tune_file;
   if (icn_context_create(&context_options, &s->context, &error) != ICN_OK) return tool_error(&error);
   return find_devices(s, options->device);
 }

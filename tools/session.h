@@ -10,6 +10,7 @@ typedef struct session_options {
   long cores, batch;
   text_list shapes;         /* [NAME=]1x3x299x299 */
   const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
+  const char *tune_file;    /* NULL: as the context finds it */
 } session_options;
 
 /* Rows for a subcommand's table of options. */

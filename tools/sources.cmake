@@ -11,6 +11,8 @@ set(ICN_TOOL_SOURCES
   tools/cmd_plan.c
   tools/cmd_report.c
   tools/cmd_run.c
+  tools/cmd_tune.c
+  tools/tune_summary.c
   tools/json.c
   tools/labels.c
   tools/main.c

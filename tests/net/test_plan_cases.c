@@ -81,7 +81,7 @@ static bool check_case(const op_case *c, const char *disabled) {
   for (int d = 0; imported && d < 2; d++) {
     icn_device_desc device = icn_device_desc_example(d == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU);
     icn_plan plan;
-    const icn_plan_request request = {disabled, NULL, false, false};
+    const icn_plan_request request = {.disabled_passes = disabled};
     if (icn_plan_make(&graph, &device, &request, &plan, &error) != ICN_OK) fail_msg("%s: %s", c->folder, error.message);
     if (icn_plan_check(&plan, &error) != ICN_OK) fail_msg("%s: %s", c->folder, error.message);
     run_and_compare(c, &graph, &plan, d == 0 ? 0 : 77);

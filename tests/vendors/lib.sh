@@ -4,6 +4,7 @@
 # ICN_STORE (kept between runs). A target can be run by hand with these set.
 # shellcheck shell=bash
 set -euo pipefail
+export CLINCEPTION_TUNE_FILE=none # what somebody measured here decides nothing
 : "${ICN_SOURCE:?}" "${ICN_BUILD:?}" "${ICN_WORK:?}" "${ICN_STORE:?}"
 
 # leave_out WHY: this target cannot be had here.

@@ -1,0 +1,129 @@
+/* The configurations of the rows for GPUs: tiles in local memory (conv_gpu, matmul_gpu, matmul_packed_gpu) and in registers alone
+ * (conv_item, matmul_item). */
+#include <string.h>
+
+#include "row_conv.h"
+#include "row_gpu_tile.h"
+#include "row_item_tile.h"
+#include "row_matmul.h"
+#include "row_spaces.h"
+#include "row_support.h"
+
+/* ------------------------------------------------------------ local memory */
+
+static const int32_t SIDES[][2] = {
+    {ICN_GPU_LARGE, ICN_GPU_LARGE}, {ICN_GPU_SMALL, ICN_GPU_SMALL}, {ICN_GPU_LARGE, ICN_GPU_SMALL}, {ICN_GPU_SMALL, ICN_GPU_LARGE}};
+enum { SIDE_COUNT = sizeof SIDES / sizeof SIDES[0], GPU_PARAMETERS = 2, ROW_PADDING = 4 };
+
+bool icn_gpu_tile_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
+  (void)problem;
+  const int32_t bm = config->value[ICN_GPU_BM], bn = config->value[ICN_GPU_BN];
+  if (!icn_config_ends(config, GPU_PARAMETERS, why_not)) return false;
+  for (int i = 0; i < SIDE_COUNT; i++) {
+    if (SIDES[i][0] != bm || SIDES[i][1] != bn) continue;
+    const uint64_t local = (uint64_t)ICN_GPU_DEPTH * (uint64_t)(bm + bn + 2 * ROW_PADDING) * sizeof(float);
+    return icn_group_ok(device, (uint64_t)bn / 4, (uint64_t)bm / 4, local, why_not);
+  }
+  return icn_decline(why_not, "there are no tiles of %d x %d", (int)bm, (int)bn);
+}
+
+static size_t gpu_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  size_t count = 0;
+  for (int i = 0; i < SIDE_COUNT; i++) {
+    icn_config candidate;
+    memset(&candidate, 0, sizeof candidate);
+    candidate.value[ICN_GPU_BM] = SIDES[i][0];
+    candidate.value[ICN_GPU_BN] = SIDES[i][1];
+    if (!icn_gpu_tile_valid(problem, device, &candidate, NULL)) continue;
+    if (count++ == index && config != NULL) *config = candidate;
+  }
+  return count;
+}
+
+size_t icn_conv_gpu_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  return gpu_space(problem, device, index, config);
+}
+
+size_t icn_matmul_gpu_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  return gpu_space(problem, device, index, config);
+}
+
+/* --------------------------------------------------------- registers alone */
+
+static const int32_t PIXELS[] = {4, 2, 1}, COLUMNS[] = {2, 1}, PANELS[] = {64, 32, 16, 8};
+enum {
+  PIXEL_COUNT = sizeof PIXELS / sizeof PIXELS[0],
+  COLUMN_COUNT = sizeof COLUMNS / sizeof COLUMNS[0],
+  PANEL_COUNT = sizeof PANELS / sizeof PANELS[0],
+  ITEM_PARAMETERS = 3
+};
+_Static_assert((int)ICN_CONV_WIDEST_PANEL == 64, "PANELS begins with the widest");
+
+static bool one_of(int32_t value, const int32_t *list, int count) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == value) return true;
+  return false;
+}
+
+static bool item_valid(const icn_gpu_matrix *x, const icn_config *config, icn_reason *why_not) {
+  const int32_t pixels = config->value[ICN_ITEM_PIXELS], columns = config->value[ICN_ITEM_COLUMNS], panel = config->value[ICN_ITEM_PANEL];
+  int64_t packed;
+  if (!icn_config_ends(config, ITEM_PARAMETERS, why_not)) return false;
+  if (!one_of(pixels, PIXELS, PIXEL_COUNT) || !one_of(columns, COLUMNS, COLUMN_COUNT) || !one_of(panel, PANELS, PANEL_COUNT))
+    return icn_decline(why_not, "there are no tiles of %d pixels and %d vectors with panels of %d", (int)pixels, (int)columns, (int)panel);
+  if (!icn_mul_ok(x->depth + 1, x->groups * icn_round_up(x->columns, panel), &packed) || packed > INT32_MAX)
+    return icn_decline(why_not, "the weights in panels of %d do not fit 31 bits", (int)panel);
+  return true;
+}
+
+/* Panels change what is read together, not what is padded: the narrowest that holds all columns, and the widest. */
+static size_t item_space(const icn_gpu_matrix *x, size_t index, icn_config *config) {
+  int32_t narrow = PANELS[0];
+  for (int i = 1; i < PANEL_COUNT && x->columns <= PANELS[i]; i++) narrow = PANELS[i];
+  size_t count = 0;
+  for (int i = 0; i < PIXEL_COUNT * COLUMN_COUNT * 2; i++) {
+    icn_config candidate;
+    memset(&candidate, 0, sizeof candidate);
+    candidate.value[ICN_ITEM_PIXELS] = PIXELS[i / 2 / COLUMN_COUNT];
+    candidate.value[ICN_ITEM_COLUMNS] = COLUMNS[i / 2 % COLUMN_COUNT];
+    candidate.value[ICN_ITEM_PANEL] = i % 2 == 0 ? narrow : 16;
+    if ((i % 2 == 1 && narrow == 16) || !item_valid(x, &candidate, NULL)) continue;
+    if (count++ == index && config != NULL) *config = candidate;
+  }
+  return count;
+}
+
+static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
+  const icn_conv_sizes s = icn_conv_sizes_of(problem);
+  return (icn_gpu_matrix){s.pixels, s.oc, s.kh * s.kw * s.ic, s.groups};
+}
+
+static icn_gpu_matrix product_matrix(const icn_problem *problem) {
+  icn_matmul_sizes s = icn_matmul_inner(problem);
+  icn_matmul_collapse(problem, &s, NULL);
+  return (icn_gpu_matrix){s.m, s.n, s.k, s.batch};
+}
+
+size_t icn_conv_item_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  (void)device;
+  const icn_gpu_matrix x = conv_matrix(problem);
+  return item_space(&x, index, config);
+}
+
+bool icn_conv_item_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
+  (void)device;
+  const icn_gpu_matrix x = conv_matrix(problem);
+  return item_valid(&x, config, why_not);
+}
+
+size_t icn_matmul_item_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  (void)device;
+  const icn_gpu_matrix x = product_matrix(problem);
+  return item_space(&x, index, config);
+}
+
+bool icn_matmul_item_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
+  (void)device;
+  const icn_gpu_matrix x = product_matrix(problem);
+  return item_valid(&x, config, why_not);
+}

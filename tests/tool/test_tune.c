@@ -1,0 +1,221 @@
+/* `clinception tune` as a person meets it, on small models and small budgets: the file, what plans make of it, bad files, bad places, two
+ * tuners at once, Ctrl-C. What is faster is not judged here. */
+#define _XOPEN_SOURCE 700
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "os.h"
+#include "support/icn_test.h"
+#include "tune_file.h"
+
+#define SMALL "builtin:inception_v3:input=75,classes=10"
+
+static char folder[256], out[1 << 20], err[1 << 16];
+
+static void read_text(const char *name, char *text, size_t bytes) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "rb");
+  text[file == NULL ? 0 : fread(text, 1, bytes - 1, file)] = '\0';
+  if (file != NULL) fclose(file);
+}
+
+/* Runs a shell command in which $T is the tool, $D the folder for files, $M the tiny models; its exit code. */
+static int sh(const char *command) {
+  char line[6000];
+  const char *tool = getenv("ICN_TOOL") != NULL ? getenv("ICN_TOOL") : "./clinception";
+  snprintf(line, sizeof line, "T='%s'; D='%s'; M='%s/tool'; { %s ; } >'%s/out' 2>'%s/err'", tool, folder, getenv("ICN_TEST_DATA"), command,
+           folder, folder);
+  const int result = system(line);
+  read_text("out", out, sizeof out);
+  read_text("err", err, sizeof err);
+  assert_true(WIFEXITED(result));
+  return WEXITSTATUS(result);
+}
+
+static void succeeds(const char *command) {
+  const int code = sh(command);
+  if (code != 0) fail_msg("%s: exit code %d: %s", command, code, err);
+}
+
+/* One sentence on standard error with `part` in it. */
+static void fails(int expected, const char *part, const char *command) {
+  const int code = sh(command);
+  if (code != expected) fail_msg("%s: exit code %d, expected %d: %s", command, code, expected, err);
+  const char *end = strchr(err, '\n');
+  if (strncmp(err, "clinception: ", 13) != 0 || end == NULL || end[1] != '\0') fail_msg("%s: not one sentence: '%s'", command, err);
+  if (strstr(err, part) == NULL) fail_msg("%s: '%s' does not say '%s'", command, err, part);
+}
+
+static void says(const char *text, const char *part) {
+  if (strstr(text, part) == NULL) fail_msg("'%s' is not in: %s", part, text);
+}
+
+static size_t count_of(const char *text, const char *part) {
+  size_t count = 0;
+  for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) count++;
+  return count;
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  snprintf(folder, sizeof folder, "/tmp/clinception-tune-XXXXXX");
+  return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  char command[300];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  return system(command);
+}
+
+static void a_model_is_tuned_and_plans_show_it(void **state) {
+  (void)state;
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/t.txt");
+  says(out, "configurations tried");
+  says(out, "written to");
+  read_text("t.txt", out, sizeof out);
+  says(out, "# clinception tuning 1");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T plan $M/colours.onnx --why");
+  says(out, "tuned: measured");
+  says(out, " tuned ");
+  assert_string_equal(err, "");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T check $M/colours.onnx");
+  succeeds("CLINCEPTION_TUNE_FILE=none $T plan $M/colours.onnx --why");
+  assert_int_equal(count_of(out, "tuned"), 0);
+  /* A second run begins with what is missing, and keeps what is there. */
+  succeeds("cp $D/t.txt $D/before; $T tune $M/colours.onnx --budget 1 --out $D/t.txt --json");
+  says(out, "\"tuned_seconds\"");
+  says(out, "\"parameters\"");
+  succeeds("test $(wc -l <$D/t.txt) -ge $(wc -l <$D/before) && tail -n +2 $D/t.txt | LC_ALL=C sort -c");
+}
+
+static void little_or_no_time_is_said(void **state) {
+  (void)state;
+  succeeds("$T tune " SMALL " --dry-run --out $D/none.txt");
+  says(out, "a dry run, nothing was measured");
+  says(out, "winograd_3x3");
+  succeeds("$T tune " SMALL " --budget 0 --json --out $D/none.txt");
+  says(out, "\"candidates\"");
+  succeeds("$T tune " SMALL " --budget 0 --out $D/none.txt");
+  says(out, "a budget of 0, nothing was measured");
+  succeeds("$T tune " SMALL " --budget 0.001 --out $D/none.txt; test ! -e $D/none.txt");
+  says(out, "nothing could be compared: the budget of 0.001 s is shorter");
+  fails(2, "--budget expects a number from 0", "$T tune " SMALL " --budget -1");
+  fails(2, "--budget expects a number from 0", "$T tune " SMALL " --budget soon");
+}
+
+static void wrong_usage_is_explained(void **state) {
+  (void)state;
+  succeeds("$T tune --help");
+  says(out, "never chosen");
+  says(out, "CLINCEPTION_TUNE_FILE");
+  fails(2, "expected one model", "$T tune");
+  fails(2, "name one OpenCL device", "$T tune " SMALL " --device reference --out $D/x");
+  fails(2, "would go nowhere", "CLINCEPTION_TUNE_FILE=none $T tune " SMALL);
+  fails(2, "--rows and --exact", "$T tune " SMALL " --exact --out $D/x");
+}
+
+static void bad_places_are_one_sentence(void **state) {
+  (void)state;
+  fails(1, "cannot write", "$T tune $M/colours.onnx --budget 2 --out /proc/tuning.txt");
+  fails(1, "its folder cannot be made", "echo >$D/file; $T tune $M/colours.onnx --budget 2 --out $D/file/tuning.txt");
+  fails(1, "it is a folder", "mkdir -p $D/dir; $T tune $M/colours.onnx --budget 2 --out $D/dir");
+  succeeds(
+      "echo 'dear diary' >$D/diary; $T tune $M/colours.onnx --budget 2 --out $D/diary && exit 1; grep -q 'no tuning file' $D/err; "
+      "test \"$(cat $D/diary)\" = 'dear diary' && test ! -e $D/diary.lock");
+}
+
+static void a_corrupt_file_costs_a_warning(void **state) {
+  (void)state;
+  succeeds(
+      "$T tune $M/colours.onnx --budget 2 --out $D/c.txt; head -c $(($(wc -c <$D/c.txt) - 20)) $D/c.txt >$D/cut.txt; "
+      "head -c 3000 /dev/urandom >>$D/cut.txt");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/cut.txt $T check $M/colours.onnx");
+  assert_int_equal(count_of(err, "warning: tuning file"), 1);
+  succeeds("CLINCEPTION_TUNE_FILE=$D/dir2 $T check $M/colours.onnx && mkdir $D/dir2");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/dir2 $T check $M/colours.onnx");
+  says(err, "it is a folder");
+}
+
+/* Rows with parameters from nowhere, for this very device: the results are the reference's. */
+static void impossible_parameters_change_no_result(void **state) {
+  (void)state;
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/g.txt");
+  succeeds(
+      "awk -F'\\t' 'BEGIN{OFS=FS} /^#/{print;next} {n++; "
+      "$4=(n%4==0)?\"2147483647,-2147483647\":(n%4==1)?\"0\":(n%4==2)?\"64,64,64,64,64,64,64,64\":$4; "
+      "$5=\"0.001\"; print}' $D/g.txt >$D/h.txt");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/h.txt $T plan $M/colours.onnx --why");
+  says(out, "its tuning row is ignored");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/h.txt $T check $M/colours.onnx");
+  says(out, ": ok");
+}
+
+static void two_tuners_lose_nothing(void **state) {
+  (void)state;
+  succeeds("$T tune $M/colours.onnx --budget 2 --out $D/two.txt & $T tune $M/sums.onnx --budget 2 --out $D/two.txt & wait");
+  read_text("two.txt", out, sizeof out);
+  says(out, "\tconv ");
+  says(out, "\tbinary ");
+}
+
+/* Many at once, each line of its own. */
+static void writers_take_turns(void **state) {
+  (void)state;
+  enum { WRITERS = 4, LINES = 25 };
+  char path[600], line[200];
+  pid_t child[WRITERS];
+  snprintf(path, sizeof path, "%s/many/deep/tuning.txt", folder);
+  for (int w = 0; w < WRITERS; w++) {
+    child[w] = fork();
+    assert_true(child[w] >= 0);
+    if (child[w] > 0) continue;
+    const icn_allocator allocator = icn_allocator_default();
+    bool good = icn_tuning_check_path(path, NULL) == ICN_OK;
+    for (int i = 0; i < LINES && good; i++) {
+      snprintf(line, sizeof line, "device %d\tproblem %d\trow\t0\t1\tdriver\t0.1.0\tdate\n", w, i);
+      good = icn_tuning_store(path, line, &allocator, NULL) == ICN_OK;
+    }
+    _exit(good ? 0 : 1);
+  }
+  for (int w = 0; w < WRITERS; w++) {
+    int result;
+    assert_int_equal(waitpid(child[w], &result, 0), child[w]);
+    assert_int_equal(result, 0);
+  }
+  read_text("many/deep/tuning.txt", out, sizeof out);
+  assert_int_equal(count_of(out, "\n"), WRITERS * LINES + 1);
+  succeeds("test $(ls $D/many/deep | wc -l) = 1"); /* no lock, no temporary */
+}
+
+static void an_interrupt_keeps_what_is_done(void **state) {
+  (void)state;
+  /* As soon as something is written. */
+  const int code = sh("$T tune " SMALL
+                      " --budget 600 --out $D/int.txt & P=$!; "
+                      "for i in $(seq 3000); do test -s $D/int.txt && break; sleep 0.1; done; kill -TERM $P; wait $P");
+  assert_int_equal(code, 1);
+  says(err, "interrupted; what was measured until then is kept");
+  says(out, "configurations tried");
+  succeeds("CLINCEPTION_TUNE_FILE=$D/int.txt $T plan " SMALL " --why");
+  says(out, "tuned: measured");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_model_is_tuned_and_plans_show_it),
+      cmocka_unit_test(little_or_no_time_is_said),
+      cmocka_unit_test(wrong_usage_is_explained),
+      cmocka_unit_test(bad_places_are_one_sentence),
+      cmocka_unit_test(a_corrupt_file_costs_a_warning),
+      cmocka_unit_test(impossible_parameters_change_no_result),
+      cmocka_unit_test(two_tuners_lose_nothing),
+      cmocka_unit_test(writers_take_turns),
+      cmocka_unit_test(an_interrupt_keeps_what_is_done),
+  };
+  return cmocka_run_group_tests_name("tune", tests, make_folder, remove_folder);
+}
