@@ -24,6 +24,9 @@ extern const int32_t icn_winograd_ms[];
  * half of them), since the error grows with the square of what one dimension gives: F(6x6, 5x5) is at 1e-4 of the largest output. */
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m);
 
+/* The product of the rows in three launches as a convolution: V[tile][p][ic] is an image of one column, M[tile][p][oc] too. */
+icn_problem icn_winograd_product(const icn_winograd_sizes *w);
+
 /* Constants, NHWC, one group, no dilation, and a window that has tiles: 3x3 and 5x5, 3, 5 or 7 along one axis with stride 1; 3x3, 5x5 and
  * 7x7 with stride 2. */
 bool icn_winograd_problem_ok(const icn_problem *problem, icn_reason *why_not);

@@ -53,8 +53,7 @@ static const product_row ITEM = {ICN_TARGET_GPU,
                                  1,
                                  7};
 
-/* The product as a convolution: V[tile][p][ic] is an image of one column, M[tile][p][oc] too. */
-static icn_problem product_problem(const icn_winograd_sizes *w) {
+icn_problem icn_winograd_product(const icn_winograd_sizes *w) {
   icn_problem p;
   memset(&p, 0, sizeof p);
   const icn_shape v = icn_shape_make(4, (const int64_t[]){1, w->points * w->s.c, w->tiles, 1});
@@ -91,7 +90,7 @@ static bool applies(const product_row *row, const icn_problem *problem, const ic
   bool any = false;
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
     const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
-    const icn_problem product = product_problem(&w);
+    const icn_problem product = icn_winograd_product(&w);
     if (!tile_ok(row, &w, *m)) continue;
     if (!row->applies(&product, device, why_not)) return false;
     any = true;
@@ -101,7 +100,7 @@ static bool applies(const product_row *row, const icn_problem *problem, const ic
 
 static double cost(const product_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
   const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
-  const icn_problem product = product_problem(&w);
+  const icn_problem product = icn_winograd_product(&w);
   const icn_config inner = product_config(config);
   const icn_winograd_ops ops = icn_winograd_operations(config->value[ICN_WINOGRAD_M], w.r, w.stride);
   const double lines_in = w.dims == 2 ? 2.0 * w.n : 1, lines_out = w.dims == 2 ? w.n + config->value[ICN_WINOGRAD_M] : 1;
@@ -116,7 +115,7 @@ static void configure(const product_row *row, const icn_problem *problem, const 
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
     const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
     if (!tile_ok(row, &w, *m)) continue;
-    const icn_problem product = product_problem(&w);
+    const icn_problem product = icn_winograd_product(&w);
     icn_config inner, candidate = {{*m}};
     row->configure(&product, device, &inner);
     memcpy(candidate.value + PRODUCT, inner.value, PRODUCT_VALUES * sizeof inner.value[0]);
@@ -129,7 +128,7 @@ static void configure(const product_row *row, const icn_problem *problem, const 
 }
 
 static uint64_t product_bytes(const product_row *row, const icn_winograd_sizes *w, const icn_config *config) {
-  const icn_problem product = product_problem(w);
+  const icn_problem product = icn_winograd_product(w);
   const icn_config inner = product_config(config);
   return row->pack_bytes(&product, &inner);
 }
@@ -171,7 +170,7 @@ static void push_grid(icn_launch *launch, const icn_winograd_sizes *w) {
 static icn_status product_launch(const product_row *row, const icn_winograd_sizes *w, const icn_device_desc *device,
                                  const icn_config *config, icn_emit *emit, icn_error *error) {
   icn_status status = ICN_OK;
-  const icn_problem product = product_problem(w);
+  const icn_problem product = icn_winograd_product(w);
   const icn_config inner = product_config(config);
   const int first = emit->launch_count;
   ICN_TRY(row->emit(&product, device, &inner, emit, error));
