@@ -60,6 +60,7 @@ static const device_names
                    "OpenCL 2.0 Adreno(TM) 642L"},
     RADEON_5700 = {"gpu",     "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing",
                    "gfx1010", "3182.0 (HSA1.1,LC)",           "OpenCL 2.0 "},
+    FREEDRENO = {"gpu", "Qualcomm", "rusticl", "FD660", "25.0.7", "OpenCL 3.0 "},
     INTEL_UHD = {"gpu", "Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) UHD Graphics 630", "22.43", "OpenCL 3.0 NEO "},
     POWERVR = {"gpu", "Imagination Technologies", "PowerVR Rogue", "PowerVR Rogue GE8320", "1.13", "OpenCL 1.2 "},
     OCLGRIND = {"cpu", "University of Bristol", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10", "OpenCL 1.2 (Oclgrind 21.10)"},
@@ -294,6 +295,18 @@ static void a_work_group_of_0_items_is_not_believed(void **state) {
   icn_context_destroy(context);
   context = open_without(f, "neo_no_work_group", "none");
   assert_int_equal(use(f, context, &plain, &error), ICN_UNSUPPORTED);
+  icn_context_destroy(context);
+  end(f);
+}
+
+static void freedreno_has_fewer_units_than_it_says(void **state) {
+  fixture *f = begin(state, &FREEDRENO);
+  f->driver->set("compute_units", "9999");
+  icn_context *context = open_with(f, "freedreno_units", "none");
+  assert_int_equal(icn_context_device(context, 0)->desc.compute_units, 4);
+  icn_context_destroy(context);
+  context = open_without(f, "freedreno_units", "none");
+  assert_int_equal(icn_context_device(context, 0)->desc.compute_units, 9999);
   icn_context_destroy(context);
   end(f);
 }
@@ -598,6 +611,7 @@ int main(void) {
       cmocka_unit_test(adreno_does_without_local_tiles),
       cmocka_unit_test(mali_t8xx_gets_small_work_groups),
       cmocka_unit_test(a_work_group_of_0_items_is_not_believed),
+      cmocka_unit_test(freedreno_has_fewer_units_than_it_says),
       cmocka_unit_test(launches_are_reckoned_as_slow),
       cmocka_unit_test(pocl_has_no_sub_groups),
       cmocka_unit_test(multiply_adds_are_mads),
