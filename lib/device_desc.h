@@ -25,6 +25,8 @@ typedef struct icn_device_desc {
   /* Rows (comma-separated) whose kernel does not compile here or, compiled, is above this device's limits; selection declines them. Known
    * only once a program is built, so it is no part of the text. */
   char refused_rows[512];
+  /* A plan did not fit the device's memory: rows that pack weights into much more than they are (Winograd) decline. No part of the text. */
+  bool memory_is_short;
   /* What lib/quirks.c made of it: whether it was there, and the active rows of lib/quirks.def, a bit each. No part of the text either: a
    * recorded device is what the driver reported, and the table of today is applied to it. */
   bool quirks_applied;

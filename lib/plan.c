@@ -83,6 +83,10 @@ icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, 
   const icn_row_table rows = {icn_row_at, icn_row_count()};
   icn_device_desc effective = *device; /* a description as it was recorded */
   icn_quirks_apply(&effective, NULL);
+  const icn_status status = icn_plan_make_from(&rows, graph, &effective, request, plan, error);
+  if (status != ICN_DEVICE_MEMORY || effective.memory_is_short) return status;
+  effective.memory_is_short = true;
+  icn_error_clear(error);
   return icn_plan_make_from(&rows, graph, &effective, request, plan, error);
 }
 

@@ -83,6 +83,19 @@ static void look_for_tuning(const question *q, const icn_row *row, candidate *fo
   }
 }
 
+/* More than padding to whole panels adds. */
+static bool packs_too_much(const icn_row *row, const icn_problem *problem, const icn_config *config, icn_reason *why) {
+  enum { SMALL = 1 << 16 };
+  uint64_t plain = 0, packed = row->pack_bytes == NULL ? 0 : row->pack_bytes(problem, config);
+  for (int i = 0; i < ICN_MAX_INPUTS; i++)
+    if (icn_problem_has(problem, i) && icn_problem_is_constant(problem, i))
+      plain += (uint64_t)icn_shape_elems(&problem->in[i].shape) * sizeof(float);
+  if (packed <= plain + plain / 2 + SMALL) return false;
+  (void)icn_decline(why, "it packs %llu KiB of weights into %llu KiB, and the device's memory is short", (unsigned long long)plain / 1024,
+                    (unsigned long long)packed / 1024);
+  return true;
+}
+
 static candidate examine(const question *q, const icn_row *row) {
   candidate found;
   memset(&found, 0, sizeof found);
@@ -98,6 +111,10 @@ static candidate examine(const question *q, const icn_row *row) {
   if (!found.applies) return found;
   row->configure(q->problem, q->device, &found.config);
   look_for_tuning(q, row, &found);
+  if (q->device->memory_is_short && packs_too_much(row, q->problem, &found.config, &found.reason)) {
+    found.applies = false;
+    return found;
+  }
   found.cost_seconds = row->cost(q->problem, q->device, &found.config);
   found.forced = is_listed(q->forced_rows, row->name, false);
   return found;

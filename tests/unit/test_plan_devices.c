@@ -245,6 +245,28 @@ static void small_devices_get_other_rows(void **state) {
   test_network_unload(&network);
 }
 
+/* Weights that are packed into more than they are give way where memory is short, and the network runs. */
+static void a_plan_shrinks_until_it_fits(void **state) {
+  (void)state;
+  test_network network;
+  icn_plan plan;
+  icn_error error = {ICN_OK, ""};
+  icn_device_desc device = icn_device_desc_example(ICN_DEVICE_GPU);
+  uint64_t bytes[2];
+  load(0, 1, &network);
+  for (int small = 0; small < 2; small++) {
+    if (small != 0) device.global_bytes = 128U << 20;
+    if (icn_plan_make(&network.graph, &device, NULL, &plan, &error) != ICN_OK) fail_msg("%s", error.message);
+    bytes[small] = plan.weight_bytes;
+    icn_plan_fini(&plan);
+  }
+  assert_true(bytes[0] > 128U << 20 && bytes[1] < 110U << 20);
+  device.global_bytes = 90U << 20; /* below the weights as they are */
+  assert_int_equal(icn_plan_make(&network.graph, &device, NULL, &plan, &error), ICN_DEVICE_MEMORY);
+  assert_non_null(strstr(error.message, "needs more than"));
+  test_network_unload(&network);
+}
+
 /* A row that does not look at the device is caught by the plan, not by the driver. */
 static icn_status emit_too_much(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                 icn_error *error) {
@@ -289,7 +311,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(plans_for_recorded_devices),      cmocka_unit_test(a_limit_that_is_broken_is_named),
       cmocka_unit_test(small_devices_get_other_rows),    cmocka_unit_test(a_row_that_breaks_a_limit_is_refused),
-      cmocka_unit_test(no_kernel_takes_constant_memory),
+      cmocka_unit_test(no_kernel_takes_constant_memory), cmocka_unit_test(a_plan_shrinks_until_it_fits),
   };
   return cmocka_run_group_tests_name("plan_devices", tests, NULL, NULL);
 }
