@@ -70,6 +70,14 @@ static void add_words(cJSON *object, const char *name, const char *words) {
   }
 }
 
+/* A driver's version may be written in digits alone and is still a text. */
+static bool is_number(const char *key) {
+  static const char *const TEXTS[] = {"name", "vendor", "driver", "version", "platform", "kind"};
+  for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+    if (strcmp(key, TEXTS[i]) == 0) return false;
+  return true;
+}
+
 /* A device file's `key: value` lines as the members of an object, in their order; tools/dev/device_of_report.py makes them of it again. */
 static void add_description(cJSON *root, const icn_device_desc *desc) {
   const icn_allocator allocator = icn_allocator_default();
@@ -77,21 +85,19 @@ static void add_description(cJSON *root, const icn_device_desc *desc) {
   icn_text text;
   icn_text_init(&text, &allocator);
   icn_device_desc_print(desc, &text);
-  static const char *const WORDS[] = {"name", "vendor", "driver", "version", "platform", "kind"};
   char *line = text.failed ? NULL : strchr(text.data, '\n'); /* behind the first, which names the format */
   while (line != NULL && line[1] != '\0') {
     char *key = line + 1, *colon = strstr(key, ": ");
     line = strchr(key, '\n');
     if (colon == NULL || line == NULL) break;
     *colon = *line = '\0';
-    bool is_text = false;
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) is_text = is_text || strcmp(key, WORDS[i]) == 0;
-    if (is_text)
-      cJSON_AddStringToObject(object, key, colon + 2);
-    else if (strcmp(key, "extensions") == 0)
-      add_words(object, key, colon + 2);
+    const char *value = colon + 2;
+    if (strcmp(key, "extensions") == 0)
+      add_words(object, key, value);
+    else if (value[0] != '\0' && strspn(value, "0123456789") == strlen(value) && is_number(key))
+      cJSON_AddRawToObject(object, key, value);
     else
-      cJSON_AddRawToObject(object, key, colon + 2);
+      cJSON_AddStringToObject(object, key, value);
   }
   icn_text_fini(&text);
 }
