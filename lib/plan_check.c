@@ -23,7 +23,8 @@ static icn_status check_operands(const icn_plan *plan, size_t step, const icn_ac
       return icn_error_set(error, ICN_MISMATCH, "step %zu (layer '%s') starts at element %" PRId64 ", kernels take 31 bits", step,
                            layer_of(plan, step), access->view.offset);
     }
-    if (access->writes && buffer->kind != ICN_BUFFER_ARENA && buffer->kind != ICN_BUFFER_OUTPUT) {
+    const bool writable = buffer->kind == ICN_BUFFER_ARENA || buffer->kind == ICN_BUFFER_OUTPUT || buffer->kind == ICN_BUFFER_LIBRARY;
+    if (access->writes && !writable) {
       return icn_error_set(error, ICN_MISMATCH, "step %zu (layer '%s') writes buffer %d, which is read only", step, layer_of(plan, step),
                            access->buffer);
     }
