@@ -214,7 +214,8 @@ const command command_tune = {
     "The results are lines of a text file, which from then on decides for every program that uses the library: 'clinception plan --why' "
     "shows it. Each line is checked again for the device and the problem before it is used, so that no file can make a result wrong. The "
     "file is sorted and may be kept under version control; two tuners may write to it at once. Written is after every problem: Ctrl-C "
-    "loses nothing, and the next run goes on with what is missing. Let the machine be idle meanwhile. CLINCEPTION_TUNE_FILE=none "
+    "loses nothing, and the next run goes on with what is missing. Results are for one batch: tune each that you use. Let the machine be "
+    "idle meanwhile. CLINCEPTION_TUNE_FILE=none "
     "ignores all results.",
     "  clinception tune M.onnx                          # five minutes, for the default device\n"
     "  clinception tune M.onnx --batch 8 --budget 3600\n"

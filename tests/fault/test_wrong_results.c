@@ -5,6 +5,9 @@
 
 #include "fault/fake_test.h"
 #include "kernel_check.h"
+#include "os.h"
+#include "select.h"
+#include "tune.h"
 
 typedef struct fixture {
   fake_driver *driver;
@@ -82,6 +85,65 @@ static void every_row_is_found_wrong(void **state) {
   assert_true(found + 4 >= icn_row_count()); /* CLBlast's are not there, a row may want another device */
 }
 
+/* ------------------------------------------------------------------ the tuner */
+
+static icn_tune_problem small_convolution(const icn_device_desc *device) {
+  icn_tune_problem p;
+  icn_case_list list;
+  icn_params params;
+  icn_choice choice;
+  memset(&p, 0, sizeof p);
+  memset(&list, 0, sizeof list);
+  memset(&params, 0, sizeof params);
+  list.allocator = icn_allocator_default();
+  params.groups = 1;
+  for (int k = 0; k < 2; k++) params.kernel[k] = params.stride[k] = params.dilation[k] = 1;
+  p.problem = icn_case_add_conv(&list, 1, 16, 6, 6, 32, &params, 0)->problem;
+  p.problem.in[ICN_CONV_X] = icn_view_device(&p.problem.in[ICN_CONV_X].shape, 0);
+  p.problem.out = icn_view_device(&p.problem.out.shape, 0);
+  icn_cases_free(&list);
+  if (icn_select(&p.problem, device, NULL, "layer", &choice, NULL, NULL) != ICN_OK) fail_msg("no row");
+  (void)icn_problem_key(&p.problem, p.key);
+  p.layers = 1;
+  p.row = choice.row;
+  p.config = choice.config;
+  p.expected_seconds = choice.cost_seconds;
+  return p;
+}
+
+static bool has_result(const icn_tune_outcome *outcome, const char *row) {
+  for (size_t i = 0; i < outcome->result_count; i++)
+    if (strcmp(outcome->results[i].row, row) == 0) return true;
+  return false;
+}
+
+/* What selection takes by itself computes wrongly: it is counted, told, and the others are measured without it. */
+static void the_tuner_never_chooses_what_is_wrong(void **state) {
+  fixture *f = *state;
+  if (f->driver == NULL) skip();
+  icn_tune_outcome outcome;
+  icn_error error;
+  const icn_tune_problem p = small_convolution(icn_runtime_desc(f->runtime));
+  const icn_tune_watch watch = {.until = icn_os_seconds() + 1000};
+  f->driver->reset();
+  if (icn_tune_run(f->runtime, &p, &watch, &outcome, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(outcome.wrong, 0);
+  assert_int_equal(outcome.tried, outcome.candidates);
+  assert_true(has_result(&outcome, p.row->name));
+  assert_true(outcome.untuned_seconds > 0);
+  char setting[64];
+  snprintf(setting, sizeof setting, "%s:one", p.row->name);
+  f->driver->set("wrong", setting);
+  if (icn_tune_run(f->runtime, &p, &watch, &outcome, &error) != ICN_OK) fail_msg("%s", error.message);
+  f->driver->reset();
+  assert_true(outcome.wrong > 0);
+  assert_false(has_result(&outcome, p.row->name));
+  assert_true(outcome.result_count > 0);
+  assert_true(outcome.untuned_seconds == 0);
+  assert_non_null(strstr(outcome.problem, p.row->name));
+  assert_non_null(strstr(outcome.problem, "want"));
+}
+
 /* ------------------------------------------------------------------- the tool */
 
 enum { SAID = 65536 };
@@ -128,6 +190,7 @@ static void check_names_what_is_wrong(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_row_is_found_wrong),
+      cmocka_unit_test(the_tuner_never_chooses_what_is_wrong),
       cmocka_unit_test(check_names_what_is_wrong),
   };
   return cmocka_run_group_tests_name("wrong_results", tests, set_up, tear_down);

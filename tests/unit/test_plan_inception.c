@@ -1,7 +1,9 @@
 /* Inception-v3, the built-in one and a real one, planned for several devices: joins copy nothing, memory is near its bound, no limit is
  * broken, and the plan computes what the graph says. */
 #include "passes.h"
+#include "quirks.h"
 #include "ref.h"
+#include "row_space.h"
 #include "source.h"
 #include "support/icn_test.h"
 #include "support/plan_run.h"
@@ -162,11 +164,108 @@ static void the_plan_computes_what_the_graph_says(void **state) {
   unload(n);
 }
 
+/* ------------------------------------------------------------------ tuning */
+
+static uint32_t next_random(uint32_t *seed) {
+  *seed = *seed * 1664525U + 1013904223U;
+  return *seed >> 8;
+}
+
+/* A tuning file for the problems of a plan with parameters that are good, or were good, or are just numbers. */
+static icn_tunedb any_tuning(const icn_plan *plan, const icn_device_desc *device, bool spoil, uint32_t seed) {
+  char name[ICN_TUNE_DEVICE_BYTES], line[ICN_TUNE_LINE_BYTES], key[ICN_KEY_BYTES];
+  icn_allocator allocator = icn_allocator_default();
+  icn_text text;
+  icn_tunedb db;
+  (void)icn_tunedb_device(device, NULL, name);
+  icn_text_init(&text, &allocator);
+  for (size_t l = 0; l < plan->layer_count; l++)
+    for (size_t r = 0; r < icn_row_count(); r++) {
+      const icn_problem *problem = &plan->layers[l].problem;
+      const icn_row *row = icn_row_at(r);
+      icn_tune_row tuned = {.key = icn_problem_key(problem, key), .row = row->name, .seconds = 1e-6 * (1 + next_random(&seed) % 1000)};
+      if (row->op != problem->op || !row->applies(problem, device, NULL)) continue;
+      const size_t count = icn_row_space(row, problem, device, 0, NULL);
+      (void)icn_row_space(row, problem, device, next_random(&seed) % count, &tuned.config);
+      if (spoil) tuned.config.value[next_random(&seed) % 6] = (int32_t)(next_random(&seed) % 70) - 2;
+      assert_true(icn_tunedb_line(name, "", "", &tuned, line));
+      icn_text_append(&text, "%s\n", line);
+    }
+  assert_int_equal(icn_tunedb_parse(&db, text.data, text.length, name, &allocator, NULL), ICN_OK);
+  assert_int_equal(db.damaged, 0);
+  icn_text_fini(&text);
+  return db;
+}
+
+static size_t count_tuned(const icn_plan *plan) {
+  size_t count = 0;
+  for (size_t l = 0; l < plan->layer_count; l++) count += plan->layers[l].choice.tuned;
+  return count;
+}
+
+static void any_tuning_file_makes_a_good_plan(void **state) {
+  (void)state;
+  network *n = load(NULL, "inception_v3:input=75,classes=10", 1);
+  icn_error error = {ICN_OK, ""};
+  for (int d = 0; d < DEVICE_COUNT; d++)
+    for (int spoil = 0; spoil < 2; spoil++) {
+      icn_device_desc device = device_at(d);
+      icn_plan plan, tuned;
+      icn_quirks_apply(&device, NULL);
+      if (icn_plan_make(&n->graph, &device, NULL, &plan, &error) != ICN_OK) fail_msg("%s", error.message);
+      icn_tunedb db = any_tuning(&plan, &device, spoil == 1, (uint32_t)d);
+      if (icn_plan_make(&n->graph, &device, &(icn_plan_request){.tuning = &db, .why = true}, &tuned, &error) != ICN_OK)
+        fail_msg("%s: %s", device.name, error.message);
+      if (icn_plan_check(&tuned, &error) != ICN_OK) fail_msg("%s: %s", device.name, error.message);
+      if (icn_plan_check_limits(&tuned, &n->graph, &device, &error) != ICN_OK) fail_msg("%s: %s", device.name, error.message);
+      const size_t count = count_tuned(&tuned);
+      if (spoil == 0 && tuned.untuned == NULL) assert_int_equal(count, tuned.layer_count);
+      if (spoil == 1) assert_true(tuned.untuned != NULL || (count > 0 && count <= tuned.layer_count));
+      icn_plan_fini(&plan);
+      icn_plan_fini(&tuned);
+      icn_tunedb_fini(&db);
+    }
+  unload(n);
+}
+
+static uint64_t all_bytes(const icn_plan *plan) {
+  uint64_t sum = 0;
+  for (size_t b = 0; b < plan->buffer_count; b++) sum += plan->buffers[b].bytes;
+  return sum;
+}
+
+/* Each tuned layer is within the limits, all together are not: the plan is made without. */
+static void tuning_that_needs_too_much_memory_is_left_out(void **state) {
+  (void)state;
+  network *n = load(NULL, "inception_v3:input=75,classes=10", 1);
+  icn_error error = {ICN_OK, ""};
+  icn_device_desc device = device_at(0);
+  icn_plan plan, tuned;
+  icn_quirks_apply(&device, NULL);
+  assert_int_equal(icn_plan_make(&n->graph, &device, NULL, &plan, &error), ICN_OK);
+  icn_tunedb db = any_tuning(&plan, &device, false, 1);
+  const icn_plan_request request = {.tuning = &db};
+  assert_int_equal(icn_plan_make(&n->graph, &device, &request, &tuned, &error), ICN_OK);
+  assert_null(tuned.untuned);
+  assert_true(all_bytes(&tuned) > all_bytes(&plan));
+  device.global_bytes = all_bytes(&tuned) - 1;
+  icn_plan_fini(&tuned);
+  if (icn_plan_make(&n->graph, &device, &request, &tuned, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_non_null(tuned.untuned);
+  assert_non_null(strstr(tuned.untuned, "the plan needs more than"));
+  assert_int_equal(count_tuned(&tuned), 0);
+  assert_int_equal(all_bytes(&tuned), all_bytes(&plan));
+  icn_plan_fini(&tuned);
+  icn_plan_fini(&plan);
+  icn_tunedb_fini(&db);
+  unload(n);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_builtin_network_joins_without_copies),
-      cmocka_unit_test(a_real_network_joins_without_copies),
-      cmocka_unit_test(the_plan_computes_what_the_graph_says),
+      cmocka_unit_test(the_builtin_network_joins_without_copies),      cmocka_unit_test(a_real_network_joins_without_copies),
+      cmocka_unit_test(the_plan_computes_what_the_graph_says),         cmocka_unit_test(any_tuning_file_makes_a_good_plan),
+      cmocka_unit_test(tuning_that_needs_too_much_memory_is_left_out),
   };
   return cmocka_run_group_tests_name("plan_inception", tests, NULL, NULL);
 }
