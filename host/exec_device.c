@@ -44,6 +44,9 @@ static icn_status upload(icn_executor *executor, size_t index, icn_error *error)
   icn_status status = ICN_OK;
   const icn_plan_buffer *wanted = &executor->plan.buffers[index];
   const icn_allocator *allocator = &executor->context->allocator;
+  if (wanted->bytes > SIZE_MAX / 2)
+    return icn_error_set(error, ICN_NO_MEMORY, "out of memory: %llu bytes for packing weights are more than this process can address",
+                         (unsigned long long)wanted->bytes);
   void *data = icn_allocate_array(allocator, 1, (size_t)wanted->bytes); /* cleared: rows leave their padding to us */
   if (data == NULL) return icn_error_memory(error, (size_t)wanted->bytes, "packing weights");
   if (wanted->kind == ICN_BUFFER_CONSTANT) fill_constant(&executor->graph, wanted->value, data);
