@@ -112,10 +112,26 @@ static void note_problem(tuning *t, const candidate *c, const icn_check_result *
     snprintf(o->problem, sizeof o->problem, "%s on %s (%d,%d,%d,%d,%d,%d): %.300s", c->row->name, t->problem->key, (int)c->config.value[0],
              (int)c->config.value[1], (int)c->config.value[2], (int)c->config.value[3], (int)c->config.value[4], (int)c->config.value[5],
              result->text);
-  if (wrong)
-    o->wrong++;
-  else
+  if (!wrong) {
     o->refused++;
+    return;
+  }
+  o->wrong++;
+  for (size_t i = 0; i < o->wrong_row_count; i++)
+    if (strcmp(o->wrong_rows[i].row, c->row->name) == 0) return;
+  if (o->wrong_row_count < ICN_TUNE_MOST_RESULTS)
+    o->wrong_rows[o->wrong_row_count++] = (icn_tune_row){.key = t->problem->key, .row = c->row->name, .config = c->config, .seconds = 0};
+}
+
+/* A row that is right in another configuration has a result. */
+static void forget_right_ones(icn_tune_outcome *o) {
+  size_t kept = 0;
+  for (size_t i = 0; i < o->wrong_row_count; i++) {
+    bool right = false;
+    for (size_t r = 0; r < o->result_count; r++) right = right || strcmp(o->results[r].row, o->wrong_rows[i].row) == 0;
+    if (!right) o->wrong_rows[kept++] = o->wrong_rows[i];
+  }
+  o->wrong_row_count = kept;
 }
 
 /* The least of some runs; fewer for what is far behind. */
@@ -296,6 +312,7 @@ icn_status icn_tune_run(icn_runtime *runtime, const icn_tune_problem *problem, c
   t.count = outcome->candidates = list_candidates(problem, t.device, t.candidates);
   ICN_TRY(look_at_all(&t, error));
   ICN_TRY(compare(&t, error));
+  forget_right_ones(outcome);
 done:
   t.data.allocator = t.allocator; /* also where making the data has failed */
   icn_check_bounds_free(&t.bounds, &t.data);

@@ -37,11 +37,13 @@ enum { ICN_TUNE_MOST_RESULTS = 12 };
 
 /* What was measured of a problem. */
 typedef struct icn_tune_outcome {
-  size_t candidates, tried, wrong, refused;    /* refused: its program does not build here, or a call failed */
-  char problem[800];                           /* the first wrong one, else the first refused one */
-  icn_tune_row results[ICN_TUNE_MOST_RESULTS]; /* the best configuration of each row, the fastest first; keys are the problem's */
-  size_t result_count;                         /* 0: not even two could be compared */
-  double untuned_seconds;                      /* what selection takes by itself, measured beside them */
+  size_t candidates, tried, wrong, refused;       /* refused: its program does not build here, or a call failed */
+  char problem[800];                              /* the first wrong one, else the first refused one */
+  icn_tune_row results[ICN_TUNE_MOST_RESULTS];    /* the best configuration of each row, the fastest first; keys are the problem's */
+  size_t result_count;                            /* 0: not even two could be compared */
+  icn_tune_row wrong_rows[ICN_TUNE_MOST_RESULTS]; /* with 0 seconds: those that compute wrongly and have no result */
+  size_t wrong_row_count;
+  double untuned_seconds; /* what selection takes by itself, measured beside them */
 } icn_tune_outcome;
 
 /* Wrong rows are counted, told, and in no result. Fails: ICN_NO_MEMORY, ICN_DEVICE (timing what had computed rightly). */

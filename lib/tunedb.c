@@ -9,6 +9,7 @@
 
 enum { DEVICE, KEY, ROW, CONFIG, MICROSECONDS, DRIVER, VERSION, DATE, FIELDS };
 enum { MOST_FILE_BYTES = 64 << 20, MOST_ROW_BYTES = 64, VALUES = sizeof((icn_config *)0)->value / sizeof(int32_t) };
+static const char WRONG[] = "wrong";
 static const char HEAD[] =
     "# clinception tuning 1: device pattern, problem, kernel row, parameters, microseconds, driver, library, date (fields end with tabs)\n";
 
@@ -154,6 +155,7 @@ static icn_status read_line(icn_tunedb *db, span line, size_t number, const char
     db->other_device++;
     return ICN_OK;
   }
+  if (damage == NULL && same(field[MICROSECONDS], WRONG)) return ICN_OK; /* it stands there to replace an older result */
   if (damage == NULL) damage = read_row(db, field, &row);
   if (damage != NULL) {
     note_damage(db, number, damage);
@@ -248,17 +250,27 @@ static void config_text(const icn_config *config, char *text, size_t bytes) {
     length += (size_t)snprintf(text + length, bytes - length, "%s%" PRId32, i == 0 ? "" : ",", config->value[i]);
 }
 
+static bool time_text(double seconds, char *text, size_t bytes) {
+  const double nanoseconds = seconds * 1e9 < 1 ? 1 : seconds * 1e9 + 0.5;
+  if (!(nanoseconds < 8.64e13)) return false;
+  const uint64_t whole = (uint64_t)nanoseconds;
+  if (seconds > 0)
+    snprintf(text, bytes, "%" PRIu64 ".%03" PRIu64, whole / 1000, whole % 1000);
+  else
+    snprintf(text, bytes, "%s", WRONG);
+  return true;
+}
+
 bool icn_tunedb_line(const char *device, const char *driver, const char *date, const icn_tune_row *row, char line[ICN_TUNE_LINE_BYTES]) {
   char pattern[ICN_TUNE_DEVICE_BYTES], parameters[12 * VALUES], driver_text[320], date_text[32];
   pattern_of(device, pattern);
   copy_field(driver, driver_text, sizeof driver_text);
   copy_field(date, date_text, sizeof date_text);
   config_text(&row->config, parameters, sizeof parameters);
-  const double nanoseconds = row->seconds * 1e9 < 1 ? 1 : row->seconds * 1e9 + 0.5;
-  if (!(nanoseconds < 8.64e13)) return false;
-  const uint64_t whole = (uint64_t)nanoseconds;
-  const int length = snprintf(line, ICN_TUNE_LINE_BYTES, "%s\t%s\t%s\t%s\t%" PRIu64 ".%03" PRIu64 "\t%s\t%s\t%s", pattern, row->key,
-                              row->row, parameters, whole / 1000, whole % 1000, driver_text, icn_version(), date_text);
+  char time[32];
+  if (!time_text(row->seconds, time, sizeof time)) return false;
+  const int length = snprintf(line, ICN_TUNE_LINE_BYTES, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", pattern, row->key, row->row, parameters, time,
+                              driver_text, icn_version(), date_text);
   return length > 0 && length < ICN_TUNE_LINE_BYTES;
 }
 

@@ -1,8 +1,8 @@
 /* The tuning database: what `clinception tune` measured, as text. A line a result, sorted, its fields separated by tabs:
  *   device pattern   problem key   kernel row   parameters   microseconds   driver   library version   date
- * Lines that begin with '#' are comments. A device pattern is one of lib/glob.h over icn_tunedb_device(): name, platform, size and (CPU
- * devices name no model) the processor. Whatever stands in such a file is checked here and once more by selection, for the device and
- * the problem at hand: a bad line costs time, never a result. */
+ * In place of the time may stand "wrong": the row computed wrongly there. Lines that begin with '#' are comments. A device pattern is one
+ * of lib/glob.h over icn_tunedb_device(): name, platform, size and (CPU devices name no model) the processor. Whatever stands in such a
+ * file is checked here and once more by selection, for the device and the problem at hand: a bad line costs time, never a result. */
 #ifndef ICN_LIB_TUNEDB_H
 #define ICN_LIB_TUNEDB_H
 
@@ -13,7 +13,7 @@ enum { ICN_TUNE_DEVICE_BYTES = 640, ICN_TUNE_LINE_BYTES = 3072 };
 typedef struct icn_tune_row {
   const char *key, *row; /* problem, kernel row */
   icn_config config;
-  double seconds;
+  double seconds; /* 0: it computed wrongly; only in what is written */
 } icn_tune_row;
 
 /* The lines of a file that are for one device and this version of the library. */

@@ -39,13 +39,14 @@ static void show(void *user, const icn_row *row, const icn_config *config, size_
 
 /* The file's lines for one problem. */
 static int store(const tune *t, const icn_tune_outcome *o, const char *device) {
-  char date[32], *lines = tool_allocate(ICN_TUNE_MOST_RESULTS, ICN_TUNE_LINE_BYTES + 1);
+  char date[32], *lines = tool_allocate(2 * ICN_TUNE_MOST_RESULTS, ICN_TUNE_LINE_BYTES + 1);
   const icn_allocator allocator = icn_allocator_default();
   icn_error error;
   size_t length = 0;
   icn_os_date(date);
-  for (size_t i = 0; i < o->result_count; i++) {
-    if (!icn_tunedb_line(device, icn_device_get_info(t->device).driver, date, &o->results[i], lines + length)) continue;
+  for (size_t i = 0; i < o->result_count + o->wrong_row_count; i++) {
+    const icn_tune_row *row = i < o->result_count ? &o->results[i] : &o->wrong_rows[i - o->result_count];
+    if (!icn_tunedb_line(device, icn_device_get_info(t->device).driver, date, row, lines + length)) continue;
     length += strlen(lines + length);
     lines[length++] = '\n';
   }

@@ -127,7 +127,7 @@ static void the_tuner_never_chooses_what_is_wrong(void **state) {
   const icn_tune_watch watch = {.until = icn_os_seconds() + 1000};
   f->driver->reset();
   if (icn_tune_run(f->runtime, &p, &watch, &outcome, &error) != ICN_OK) fail_msg("%s", error.message);
-  assert_int_equal(outcome.wrong, 0);
+  assert_int_equal(outcome.wrong + outcome.wrong_row_count, 0);
   assert_int_equal(outcome.tried, outcome.candidates);
   assert_true(has_result(&outcome, p.row->name));
   assert_true(outcome.untuned_seconds > 0);
@@ -139,6 +139,9 @@ static void the_tuner_never_chooses_what_is_wrong(void **state) {
   assert_true(outcome.wrong > 0);
   assert_false(has_result(&outcome, p.row->name));
   assert_true(outcome.result_count > 0);
+  bool told = false;
+  for (size_t i = 0; i < outcome.wrong_row_count; i++) told = told || strcmp(outcome.wrong_rows[i].row, p.row->name) == 0;
+  assert_true(told);
   assert_true(outcome.untuned_seconds == 0);
   assert_non_null(strstr(outcome.problem, p.row->name));
   assert_non_null(strstr(outcome.problem, "want"));

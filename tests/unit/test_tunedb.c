@@ -177,6 +177,31 @@ static void merging_loses_nothing_and_keeps_the_newest(void **state) {
   icn_release(&own, text);
 }
 
+/* A row that was the fastest and computes wrongly since. */
+static void a_wrong_row_replaces_its_result(void **state) {
+  (void)state;
+  char line[ICN_TUNE_LINE_BYTES], text[ICN_TUNE_LINE_BYTES + 8];
+  const icn_allocator own = allocator();
+  icn_tune_row row = {KEY, "conv_tile", {{14, 2, 16}}, 1e-6};
+  assert_true(icn_tunedb_line(MACHINE, "d", "2026", &row, line));
+  snprintf(text, sizeof text, "%s\n", line);
+  char *before = merged("", text);
+  icn_tunedb db = parsed(before, strlen(before));
+  assert_int_equal(db.count, 1);
+  icn_tunedb_fini(&db);
+  row.seconds = 0;
+  row.config.value[0] = 8;
+  assert_true(icn_tunedb_line(MACHINE, "d", "2025", &row, line));
+  snprintf(text, sizeof text, "%s\n", line);
+  char *after = merged(before, text);
+  db = parsed(after, strlen(after));
+  assert_int_equal(db.count, 0);
+  assert_int_equal(db.damaged, 0);
+  icn_tunedb_fini(&db);
+  icn_release(&own, before);
+  icn_release(&own, after);
+}
+
 static void other_files_are_left_alone(void **state) {
   (void)state;
   icn_text text;
@@ -322,17 +347,12 @@ static void what_does_not_hold_is_ignored_with_a_reason(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(good_lines_are_found_by_problem),
-      cmocka_unit_test(bad_lines_are_counted_and_the_first_is_named),
-      cmocka_unit_test(lines_of_others_are_not_ours),
-      cmocka_unit_test(no_bytes_break_the_parser),
-      cmocka_unit_test(what_is_written_is_read_back),
-      cmocka_unit_test(merging_loses_nothing_and_keeps_the_newest),
-      cmocka_unit_test(other_files_are_left_alone),
-      cmocka_unit_test(keys_do_not_depend_on_the_locale),
-      cmocka_unit_test(measured_wins_over_expected),
-      cmocka_unit_test(forced_wins_over_measured),
-      cmocka_unit_test(what_does_not_hold_is_ignored_with_a_reason),
+      cmocka_unit_test(good_lines_are_found_by_problem),  cmocka_unit_test(bad_lines_are_counted_and_the_first_is_named),
+      cmocka_unit_test(lines_of_others_are_not_ours),     cmocka_unit_test(no_bytes_break_the_parser),
+      cmocka_unit_test(what_is_written_is_read_back),     cmocka_unit_test(merging_loses_nothing_and_keeps_the_newest),
+      cmocka_unit_test(a_wrong_row_replaces_its_result),  cmocka_unit_test(other_files_are_left_alone),
+      cmocka_unit_test(keys_do_not_depend_on_the_locale), cmocka_unit_test(measured_wins_over_expected),
+      cmocka_unit_test(forced_wins_over_measured),        cmocka_unit_test(what_does_not_hold_is_ignored_with_a_reason),
   };
   return cmocka_run_group_tests_name("tunedb", tests, NULL, NULL);
 }
