@@ -190,9 +190,12 @@ static void limits_are_checked(void **state) {
   const int64_t offsets[ICN_OPERAND_COUNT] = {0};
   assert_int_equal(icn_buffer_create(runtime, 4 * ELEMS, NULL, &buffer, &error), ICN_OK);
   icn_buffer *operands[ICN_OPERAND_COUNT] = {[ICN_OPERAND_IN] = buffer, [ICN_OPERAND_OUT] = buffer};
+  /* A kernel that does not count on the size of its groups is launched in smaller ones. */
   icn_launch launch = scale_launch((size_t)desc->max_work_group * 2);
-  assert_int_equal(icn_bound_create(runtime, &launch, operands, offsets, "layer 'c'", &bound, &error), ICN_UNSUPPORTED);
-  assert_non_null(strstr(error.message, "layer 'c'"));
+  assert_int_equal(icn_bound_create(runtime, &launch, operands, offsets, "layer 'c'", &bound, &error), ICN_OK);
+  assert_int_equal(icn_bound_enqueue(runtime, bound, &error), ICN_OK);
+  assert_int_equal(icn_runtime_finish(runtime, &error), ICN_OK);
+  icn_bound_destroy(bound);
   launch = scale_launch(8);
   launch.args[launch.arg_count - 1].as.local_bytes = (uint32_t)icn_min64((int64_t)desc->local_bytes + 4096, UINT32_MAX);
   assert_int_not_equal(icn_bound_create(runtime, &launch, operands, offsets, "layer 'c'", &bound, &error), ICN_OK);
