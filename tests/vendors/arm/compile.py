@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compiles kernels for a GPU that is not here, and writes what its compiler says of them as figures.
 
-    compile.py --family mali|adreno --gpu NAME --index FILE --records DIR --work DIR --key TEXT --figures FILE COMMAND...
+    compile.py --family mali|adreno --gpu NAME --index FILE --records DIR --work DIR --key TEXT --figures FILE [--all] COMMAND...
 
-The index is that of tests/vendors/programs. Kernels that are compiled: those of rows for GPUs and those of which a plan makes use. COMMAND and an index is tests/vendors/build_programs on the GPU, which compiles a few seconds a kernel: so each kernel's record is kept
+The index is that of tests/vendors/programs. Kernels that are compiled: those of which a plan makes use; with --all those of every row for GPUs. COMMAND and an index is tests/vendors/build_programs on the GPU, which compiles a few seconds a kernel: so each kernel's record is kept
 in DIR/NAME under a hash of its source, options and TEXT (the compiler's versions), and a kernel that has one is not compiled again. Exit: 1 when
 something is not built. The figures of the rows that are judged are appended to FILE."""
 
 import argparse
+import concurrent.futures
 import hashlib
 import os
 import re
@@ -30,8 +31,8 @@ class Kernel:
     def is_planned(self):
         return "plan" in self.uses.split(",")
 
-    def is_judged(self):
-        return self.target == "GPU" or self.is_planned()
+    def is_wanted(self, every):
+        return self.is_planned() or (every and self.target == "GPU")
 
 
 def read_index(path, key):
@@ -94,22 +95,24 @@ def parse_output(text, family, kernels):
 
 
 def compile_chunk(kernels, arguments, environment=None):
-    index = os.path.join(arguments.work, "chunk.txt")
+    work = os.path.join(arguments.work, kernels[0].hash)  # chunks run side by side
+    os.makedirs(work, exist_ok=True)
+    index = os.path.join(work, "chunk.txt")
     folder = os.path.dirname(arguments.index)
     with open(index, "w", encoding="utf-8") as file:
         for kernel in kernels:
             file.write(kernel.line + "\n")
     for kernel in kernels:  # build_programs looks for sources beside the index
-        place = os.path.join(arguments.work, kernel.program)
+        place = os.path.join(work, kernel.program)
         with open(os.path.join(folder, kernel.program), "rb") as source, open(place, "wb") as copy:
             copy.write(source.read())
-    log = os.path.join(arguments.work, "compiler.log")
+    log = os.path.join(work, "compiler.log")
     with open(log, "wb") as file:
         subprocess.run(arguments.command + [index], stdout=file, stderr=subprocess.STDOUT, env=environment)
     with open(log, encoding="utf-8", errors="replace") as file:
         text = file.read()
     if "== device" not in text:
-        sys.exit(f"FAILED: {arguments.gpu}: the driver gives no device: {text.strip()[-300:]}")
+        raise SystemExit(f"FAILED: {arguments.gpu}: the driver gives no device: {text.strip()[-300:]}")
     return parse_output(text, arguments.family, kernels)
 
 
@@ -133,25 +136,34 @@ def write_record(arguments, kernel, numbers):
     os.replace(path + ".new", path)
 
 
-def compile_missing(kernels, arguments):
-    """Compiles what has no record; returns {kernel: why it failed}."""
-    missing = [kernel for kernel in kernels if read_record(arguments, kernel) is None]
+def compile_and_record(chunk, arguments):
+    """Compiles a few kernels; returns {kernel: why it failed}."""
+    records, failed = compile_chunk(chunk, arguments)
+    # A kernel that Mesa's cache knows gives no statistics (an earlier run was interrupted behind it): once more, without that cache.
+    silent = [kernel for kernel in chunk if "inst" not in records.get(kernel, {"inst": 0})]
+    if silent:
+        again, failed_again = compile_chunk(silent, arguments, dict(os.environ, MESA_SHADER_CACHE_DISABLE="true"))
+        records.update(again)
+        failed.update(failed_again)
     failures = {}
-    for at in range(0, len(missing), CHUNK):
-        chunk = missing[at : at + CHUNK]
-        records, failed = compile_chunk(chunk, arguments)
-        # A kernel that Mesa's cache knows gives no statistics (an earlier run was interrupted behind it): once more, without that cache.
-        silent = [kernel for kernel in chunk if "inst" not in records.get(kernel, {"inst": 0})]
-        if silent:
-            again, failed_again = compile_chunk(silent, arguments, dict(os.environ, MESA_SHADER_CACHE_DISABLE="true"))
-            records.update(again)
-            failed.update(failed_again)
-        for kernel in chunk:
-            if "inst" in records.get(kernel, {}):
-                write_record(arguments, kernel, records[kernel])
-            else:
-                failures[kernel] = failed.get(kernel, "the compiler stopped before it, or gave no statistics")
-        print(f"  {arguments.gpu}: {min(at + CHUNK, len(missing))} of {len(missing)} kernels compiled, {len(failures)} failed", flush=True)
+    for kernel in chunk:
+        if "inst" in records.get(kernel, {}):
+            write_record(arguments, kernel, records[kernel])
+        else:
+            failures[kernel] = failed.get(kernel, "the compiler stopped before it, or gave no statistics")
+    return failures
+
+
+def compile_missing(kernels, arguments):
+    """Compiles what has no record, on every core; returns {kernel: why it failed}."""
+    missing = [kernel for kernel in kernels if read_record(arguments, kernel) is None]
+    chunks = [missing[at : at + CHUNK] for at in range(0, len(missing), CHUNK)]
+    failures, done = {}, 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for failed in pool.map(lambda chunk: compile_and_record(chunk, arguments), chunks):
+            failures.update(failed)
+            done += 1
+            print(f"  {arguments.gpu}: {min(done * CHUNK, len(missing))} of {len(missing)} kernels compiled, {len(failures)} failed", flush=True)
     return failures
 
 
@@ -165,10 +177,11 @@ def main():
     parser.add_argument("--family", choices=("mali", "adreno"), required=True)
     for name in ("gpu", "index", "records", "work", "key", "figures"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     os.makedirs(arguments.work, exist_ok=True)
-    kernels = [kernel for kernel in read_index(arguments.index, arguments.key) if kernel.is_judged()]
+    kernels = [kernel for kernel in read_index(arguments.index, arguments.key) if kernel.is_wanted(arguments.all)]
     kernels.sort(key=lambda kernel: not kernel.is_planned())  # what plans make use of comes first
     failures = compile_missing(kernels, arguments)
     with open(arguments.figures, "a", encoding="utf-8") as file:
