@@ -124,8 +124,9 @@ typedef struct icn_context_options {
   const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
   const char *quirks; /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
                        * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
-  const char *tune_file; /* NULL: CLINCEPTION_TUNE_FILE, else "tuning.txt" in the user's cache folder. Copied. What 'clinception tune' wrote:
-                          * which kernels are the fastest here; read by each executor and plan, checked line by line. "none": none. */
+  const char
+      *tune_file; /* NULL: CLINCEPTION_TUNE_FILE, else "tuning.txt" in the user's cache folder. Copied. What 'clinception tune' wrote:
+                   * which kernels are the fastest here; read by each executor and plan, checked line by line. "none": none. */
 } icn_context_options;
 
 typedef struct icn_context icn_context;
