@@ -4,15 +4,8 @@
 
 #include "op.h"
 
-enum {
-  ICN_NO_VALUE = -1,
-  ICN_CONV_X = 0,
-  ICN_CONV_WEIGHT = 1,
-  ICN_CONV_BIAS = 2,
-  ICN_CONV_RESIDUAL = 3,
-  ICN_CONV_SCALE = 4,
-  ICN_POOL_BIAS = 1
-};
+enum { ICN_NO_VALUE = -1, ICN_CONV_X = 0, ICN_CONV_WEIGHT = 1, ICN_CONV_BIAS = 2, ICN_CONV_RESIDUAL = 3, ICN_CONV_SCALE = 4 };
+enum { ICN_POOL_BIAS = 1 };
 
 /* Constants keep the dtype and the place of the file (BORROWED: may be unaligned, read them by icn_const_*); graph-made ones lie in the
  * arena. */

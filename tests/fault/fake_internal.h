@@ -7,6 +7,7 @@
 
 #include "fault/fake_opencl.h"
 
+/* clang-format off */
 /* In the order of README.md's table. */
 #define FAKE_SETTINGS(X)                                                                                                                \
   X(name)                                                                                                                               \
@@ -26,6 +27,7 @@
   X(local_is_real) X(has_fp64) X(has_subgroups) X(fast_fma) X(max_work_group) X(max_work_item_x) X(max_work_item_y) X(max_work_item_z)  \
       X(local_bytes) X(argument_bytes) X(max_allocation_bytes) X(global_bytes) X(profiling) X(kernel_work_group) X(fail) X(build_fails) \
           X(build_log) X(kernel_fails) X(binary) X(wrong) X(crash) X(crash_build) X(hang) X(report)
+/* clang-format on */
 #define FAKE_MEMBER(name) FAKE_##name,
 typedef enum fake_setting { FAKE_SETTINGS(FAKE_MEMBER) FAKE_SETTING_COUNT } fake_setting;
 #undef FAKE_MEMBER
