@@ -35,7 +35,7 @@ bool icn_item_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not) {
 }
 
 void icn_item_choose_tile(const icn_gpu_matrix *x, const icn_device_desc *device, icn_config *config) {
-  int tile = 0;
+  int tile = device->local_is_real ? 0 : 1; /* a Mali, with 64 registers an item: 4 x 8 sums and what they are made of spill */
   while (tile + 1 < TILE_COUNT && items(x, TILES[tile].pixels, TILES[tile].columns) < (int64_t)device->compute_units * UNIT_ITEMS) tile++;
   memset(config, 0, sizeof *config);
   config->value[ICN_ITEM_PIXELS] = TILES[tile].pixels;
