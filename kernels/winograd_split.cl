@@ -29,6 +29,16 @@
 #define STEP_Y(down) (WDIM == 2 ? 0 : (down)) /* along a line of a window */
 #define STEP_X(down) (WDIM == 2 ? 1 : 1 - (down))
 
+/* The first `lanes` channels at p, zeros after them; without an array, which Intel's compiler would put in memory here. */
+static inline VEC load_pixel(__global const STORE *p, int lanes) {
+#if VW == 4
+  if (lanes < VW) return (VEC)(p[0], lanes > 1 ? p[1] : 0, lanes > 2 ? p[2] : 0, 0);
+  return VLOAD(p);
+#else
+  return icn_load_most(p, lanes, 0.0f);
+#endif
+}
+
 /* in: h, w, pixel stride, channels, leading padding of y and x, 1 when lines run down (WDIM 1); grid: tiles of an image down and across,
  * tiles in all. */
 __kernel void winograd_input(__global const STORE *x, int x_offset, __global STORE *v, int v_offset, int8 in, int8 grid) {
@@ -52,7 +62,7 @@ __kernel void winograd_input(__global const STORE *x, int x_offset, __global STO
       const int iy = top + a + b * STEP_Y(down), ix = left + b * STEP_X(down);
       const bool inside = (uint)iy < (uint)in.s0 && (uint)ix < (uint)in.s1;
       line[b] = 0;
-      if (inside) line[b] = icn_load_most(x + ((size_t)iy * in.s1 + ix) * in.s2, lanes, 0.0f);
+      if (inside) line[b] = load_pixel(x + ((size_t)iy * in.s1 + ix) * in.s2, lanes);
     }
     icn_winograd_input(line, sums);
 #pragma unroll
