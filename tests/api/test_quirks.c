@@ -567,6 +567,7 @@ static void wrong_results_are_warned_of(void **state) {
   assert_warned(begin(state, &RADEON), "amd_gfx1100_3570", "is known for wrong results (KataGo #908)");
   assert_warned(begin(state, &RADEON_5700), "amd_gfx101x", "is known for wrong results (KataGo #199");
   assert_warned(begin(state, &ADRENO), "adreno_e031_38", "is known for wrong results, cured in E031.45");
+  assert_warned(begin(state, &LLVMPIPE), "rusticl_22_loops", "leaves its loops after 65535 rounds");
 }
 
 static void free_threads_are_warned_of(void **state) {
