@@ -327,8 +327,7 @@ icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error) {
 
 /* ------------------------------------------------------------------ values */
 
-/* Elements of `view` (its offset included) in base[] as dense data in the model's order. */
-static void gather(const icn_view *view, const float *base, float *data) {
+void icn_exec_gather(const icn_view *view, const float *base, float *data) {
   const int rank = view->shape.rank;
   const int64_t elems = icn_shape_elems(&view->shape);
   int64_t index[ICN_MAX_RANK] = {0}, at = view->offset;
@@ -343,18 +342,21 @@ static void gather(const icn_view *view, const float *base, float *data) {
   }
 }
 
-icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error) {
+icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *place, const icn_view *view, float *data, icn_error *error) {
   icn_status status = ICN_OK;
-  const icn_plan_value *source = &executor->plan.values[value->source];
   const icn_allocator *allocator = &executor->context->allocator;
-  const uint64_t bytes = (uint64_t)icn_view_extent(&source->view) * sizeof(float);
+  const uint64_t bytes = (uint64_t)icn_view_extent(view) * sizeof(float);
   if (bytes == 0) return ICN_OK;
   float *stored = icn_allocate(allocator, (size_t)bytes);
   if (stored == NULL) return icn_error_memory(error, (size_t)bytes, "a value read from the device");
-  ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[source->place.buffer], (uint64_t)source->place.offset * sizeof(float), bytes,
-                          stored, error));
-  gather(&source->view, stored, data);
+  ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[place->buffer], (uint64_t)place->offset * sizeof(float), bytes, stored, error));
+  icn_exec_gather(view, stored, data);
 done:
   icn_release(allocator, stored);
   return status;
+}
+
+icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error) {
+  const icn_plan_value *source = &executor->plan.values[value->source];
+  return icn_exec_device_read_view(executor, &source->place, &source->view, data, error);
 }

@@ -56,6 +56,10 @@ void icn_exec_device_fini(icn_executor *executor);
 icn_status icn_exec_device_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
 icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error);
 icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error);
+/* The elements of `view` at `place`, dense in the model's order. */
+icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *place, const icn_view *view, float *data, icn_error *error);
+/* Elements of `view` (its offset included) in base[] as dense data in the model's order. */
+void icn_exec_gather(const icn_view *view, const float *base, float *data);
 /* Enqueues every step of the plan. */
 icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error);
 

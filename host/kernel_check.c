@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "magnitude.h"
 #include "winograd_bound.h"
 
 enum { GUARD = 256 };                                                       /* elements before and after everything */
@@ -185,17 +186,14 @@ static bool check_untouched(run *r) {
 
 /* Keeps the largest difference in units of what is allowed. */
 static bool close_enough(const run *r, float got, int64_t i, double *allowed) {
-  float want = r->data->want[i];
-  *allowed = 0;
-  if (got == want) return true;
-  if (r->winograd != NULL && !isfinite(r->winograd[i])) return isfinite(want) || !isfinite(got); /* spread within the tile */
-  if (isnan(want)) return isnan(got);
-  if ((r->data->mode == ICN_CASE_EXACT && r->winograd == NULL) || isinf(want)) return false;
-  *allowed = r->row->tolerance * 0x1p-24 * (double)(r->winograd != NULL ? r->winograd[i] : r->data->magnitude[i]) +
-             (r->row->tolerance > 0 ? 0x1p-126 : 0); /* flushed denormals */
-  const double difference = fabs((double)got - (double)want);
-  if (difference > r->result->error * *allowed) r->result->error = difference / *allowed;
-  return difference <= *allowed;
+  const float want = r->data->want[i];
+  const bool exact = r->data->mode == ICN_CASE_EXACT && r->winograd == NULL; /* the same bits */
+  const float magnitude = r->winograd != NULL ? r->winograd[i] : (exact ? 0 : r->data->magnitude[i]);
+  const double tolerance = exact ? 0 : r->row->tolerance;
+  *allowed = icn_error_allowed(tolerance, magnitude);
+  const double part = icn_error_part(got, want, magnitude, tolerance, r->winograd != NULL);
+  if (isfinite(part) && part > r->result->error) r->result->error = part;
+  return part <= 1;
 }
 
 /* Transforms round even where direct sums of small integers are exact: Winograd rows have a bound of their own in both modes. */

@@ -6,6 +6,7 @@ set(ICN_HOST_SOURCES
   host/clcall.c
   host/context.c
   host/device.c
+  host/exec_check.c
   host/exec_device.c
   host/exec_reference.c
   host/executor.c

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "magnitude.h"
 #include "ref.h"
 
 static uint64_t next_random(uint64_t *state) { /* splitmix64 */
@@ -90,88 +91,6 @@ done:
   return status;
 }
 
-/* ------------------------------------------------------------ bounds */
-
-static bool adds_up(const icn_problem *problem) {
-  icn_function function = problem->params.function;
-  switch (problem->op) {
-    case ICN_OP_CONV:
-    case ICN_OP_CONV_TRANSPOSE:
-    case ICN_OP_MATMUL:
-    case ICN_OP_AFFINE:
-    case ICN_OP_RESAMPLE:
-      return true;
-    case ICN_OP_POOL:
-      return function == ICN_FN_MEAN;
-    case ICN_OP_REDUCE:
-      return function == ICN_FN_ADD || function == ICN_FN_MEAN;
-    case ICN_OP_BINARY:
-      return function == ICN_FN_ADD || function == ICN_FN_SUB;
-    default:
-      return false;
-  }
-}
-
-/* The reference on absolute values, without the epilogue's function. */
-static icn_status sum_of_absolutes(icn_case_data *data, icn_error *error) {
-  icn_status status = ICN_OK;
-  icn_problem problem = data->dense;
-  const void *in[ICN_MAX_INPUTS] = {NULL};
-  float *absolute[ICN_MAX_INPUTS] = {NULL};
-  memset(&problem.epilogue, 0, sizeof problem.epilogue);
-  if (problem.op == ICN_OP_BINARY) problem.params.function = ICN_FN_ADD;
-  problem.params.alpha = fabsf(problem.params.alpha);
-  problem.params.beta = fabsf(problem.params.beta);
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) {
-    in[i] = data->input[i];
-    if (data->input[i] == NULL || (problem.op == ICN_OP_RESAMPLE && i == 1)) continue;
-    const int64_t count = icn_shape_elems(&problem.in[i].shape);
-    ICN_TRY(new_floats(data, count, &absolute[i], error));
-    for (int64_t k = 0; k < count; k++) absolute[i][k] = fabsf(((const float *)data->input[i])[k]);
-    in[i] = absolute[i];
-  }
-  ICN_TRY(icn_ref_compute(&problem, in, data->magnitude, &data->allocator, error));
-done:
-  for (int i = 0; i < ICN_MAX_INPUTS; i++) icn_release(&data->allocator, absolute[i]);
-  return status;
-}
-
-/* Functions whose result is a difference, so that the error is relative to the input where that is larger. */
-static bool loses_digits(icn_function function) {
-  switch (function) {
-    case ICN_FN_HARD_SIGMOID:
-    case ICN_FN_HARD_SWISH:
-    case ICN_FN_LOG:
-    case ICN_FN_GELU:
-    case ICN_FN_GELU_TANH:
-    case ICN_FN_MISH:
-      return true;
-    default:
-      return false;
-  }
-}
-
-static float other_magnitude(const icn_case_data *data, int64_t i) {
-  float want = fabsf(data->want[i]);
-  switch (data->dense.op) {
-    case ICN_OP_UNARY: {
-      float x = fabsf(((const float *)data->input[0])[i]);
-      return loses_digits(data->dense.params.function) && x < 100 ? fmaxf(want, fmaxf(x, 1.0F)) : want;
-    }
-    case ICN_OP_SOFTMAX: /* exp(-d) carries the rounding of d; a logarithm near 0 that of its argument near 1 */
-      return data->dense.params.function == ICN_FN_LOG ? want + 1 : (want > 0 ? want * (1 - logf(want)) : want);
-    default:
-      return want;
-  }
-}
-
-static icn_status make_magnitude(icn_case_data *data, icn_error *error) {
-  if (adds_up(&data->dense)) return sum_of_absolutes(data, error);
-  int64_t count = icn_shape_elems(&data->dense.out.shape);
-  for (int64_t i = 0; i < count; i++) data->magnitude[i] = other_magnitude(data, i);
-  return ICN_OK;
-}
-
 /* ------------------------------------------------------------ exactness */
 
 static bool integral(float value) { return floorf(value * 8) == value * 8; }
@@ -253,7 +172,7 @@ icn_status icn_case_data_make(icn_case_data *data, const icn_case *c, icn_case_m
   ICN_TRY(icn_ref_compute(&data->dense, in, data->want, &data->allocator, error));
   if (mode == ICN_CASE_EXACT) goto done;
   ICN_TRY(new_floats(data, count, &data->magnitude, error));
-  ICN_TRY(make_magnitude(data, error));
+  ICN_TRY(icn_magnitude(&data->dense, in, data->want, data->magnitude, &data->allocator, error));
 done:
   if (status != ICN_OK) icn_case_data_free(data);
   return status;

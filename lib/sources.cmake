@@ -62,6 +62,7 @@ set(ICN_LIB_SOURCES
   lib/row_winograd_split.c
   lib/winograd.c
   lib/winograd_bound.c
+  lib/magnitude.c
   lib/winograd_source.c
   lib/row_pool.c
   lib/row_reduce.c

@@ -298,6 +298,20 @@ typedef struct icn_layer_info {
 ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);
 
+/* How right one layer of the last run was: its result against sums in double precision over the very inputs that the device gave it, so
+ * that what earlier layers rounded does not count. Each element may be off by c * 2^-24 * sum |a * b|, c and the sum being those of the
+ * layer's kernel row; for F(m, r) Winograd the sum goes over the three transforms with every sign taken away (|A^T| ((|G| |w|) (|B^T|
+ * |x|))). */
+typedef struct icn_layer_check {
+  double error;   /* the largest difference of an element */
+  double largest; /* the result's largest element */
+  double part;    /* the largest difference as a part of what that element may be off: at most 1 where the layer is right */
+  size_t wrong;   /* elements that are off by more */
+} icn_layer_check;
+/* Needs options.keep_values and a finished run; takes about as long as the layer takes in plain C, three times. Fails: ICN_STATE,
+ * ICN_ARGUMENT, ICN_UNSUPPORTED on the reference device, ICN_NO_MEMORY, ICN_DEVICE. */
+ICN_API icn_status icn_executor_check_layer(icn_executor *executor, size_t index, icn_layer_check *check, icn_error *error);
+
 /* What the executor holds in memory. arena_bytes: activations, scratch, and what CLBlast wants for itself where it is used; weight_bytes:
  * shared with the other executors of the model. */
 typedef struct icn_memory_info {

@@ -129,6 +129,41 @@ static void a_batch_equals_single_runs(void **state) {
   icn_executor_destroy(single);
 }
 
+/* Each layer by itself, with and without passes; what is asked too early or of the wrong executor is refused. */
+static void layers_are_checked(void **state) {
+  const fixture *f = *state;
+  const icn_input_shape shape = square(2, EDGE);
+  float scores[20], features[40];
+  icn_layer_check check;
+  icn_error error;
+  for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
+    for (int off = 0; off < 2; off++) {
+      icn_executor_options options;
+      icn_executor_options_init(&options);
+      options.disabled_passes = off ? "all" : NULL;
+      options.keep_values = 1;
+      icn_executor *executor = create(f, icn_context_device(f->context, d), &shape, &options);
+      assert_int_equal(icn_executor_check_layer(executor, 0, &check, &error), ICN_STATE);
+      run(executor, f->images, scores, features);
+      assert_true(icn_executor_layer_count(executor) > 2);
+      for (size_t i = 0; i < icn_executor_layer_count(executor); i++) {
+        if (icn_executor_check_layer(executor, i, &check, &error) != ICN_OK) fail_msg("layer %zu: %s", i, error.message);
+        if (check.wrong > 0) fail_msg("layer %zu: %zu elements, %g", i, check.wrong, check.part);
+        assert_true(check.part <= 1);
+        assert_true(check.error <= 1e-5 * check.largest);
+      }
+      assert_int_equal(icn_executor_check_layer(executor, icn_executor_layer_count(executor), &check, &error), ICN_ARGUMENT);
+      icn_executor_destroy(executor);
+    }
+  }
+  assert_int_equal(icn_executor_check_layer(NULL, 0, &check, &error), ICN_ARGUMENT);
+  const icn_device *reference = NULL;
+  assert_int_equal(icn_context_find_device(f->context, "reference", &reference, &error), ICN_OK);
+  icn_executor *plain = create(f, reference, &shape, NULL);
+  assert_int_equal(icn_executor_check_layer(plain, 0, &check, &error), ICN_UNSUPPORTED);
+  icn_executor_destroy(plain);
+}
+
 static void cores_do_not_change_results(void **state) {
   const fixture *f = *state;
   float scores[10], features[20];
@@ -560,6 +595,7 @@ int main(void) {
       cmocka_unit_test(the_model_describes_itself),
       cmocka_unit_test(devices_agree_with_the_reference),
       cmocka_unit_test(a_batch_equals_single_runs),
+      cmocka_unit_test(layers_are_checked),
       cmocka_unit_test(cores_do_not_change_results),
       cmocka_unit_test(unwanted_outputs_are_left_out),
       cmocka_unit_test(nan_and_infinity_crash_nothing),

@@ -23,7 +23,7 @@ for header in "$work"/tree/include/clinception/*.h; do
   gcc -std=c11 -Wall -Wextra -Wconversion -Wpedantic -Werror -I"$work/tree/include" -fsyntax-only -x c "$header"
   g++ -std=c++11 -Wall -Wextra -Wconversion -Wpedantic -Werror -I"$work/tree/include" -fsyntax-only -x c++ "$header"
 done
-if gcc -I"$work/tree/include" -M "$work/tree/include/clinception/clinception.h" | grep -q 'CL/'; then
+if gcc -I"$work/tree/include" -M "$work/tree/include/clinception/clinception.h" | grep 'CL/' >/dev/null; then
   echo "clinception.h includes an OpenCL header" >&2
   exit 1
 fi

@@ -19,7 +19,7 @@ expect_devices() {
   cat "$ICN_WORK/devices"
   listed=$(grep -cE '^ *[0-9]+  ' "$ICN_WORK/devices" || :)
   [ "$listed" = $# ] || fail "$listed devices are listed, expected $#: $*"
-  for name in "$@"; do grep -E '^ *[0-9]+  ' "$ICN_WORK/devices" | grep -qF -- "$name" || fail "no device '$name' is listed"; done
+  for name in "$@"; do grep -E '^ *[0-9]+  ' "$ICN_WORK/devices" | grep -F -- "$name" >/dev/null || fail "no device '$name' is listed"; done
 }
 
 inside() { "${RUN_IN[@]}" "${RUNTIME[@]}" CLINCEPTION_CACHE_DIR="$ICN_WORK/cache" "$@"; }
