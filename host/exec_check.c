@@ -80,11 +80,12 @@ done:
 
 static void judge(const icn_plan_layer *layer, const layer_data *data, icn_layer_check *check) {
   const icn_row *row = layer->choice.row;
+  const double tolerance = icn_sum_tolerance(&data->dense, row->tolerance);
   const bool spreads = icn_row_is_winograd(row);
   const int64_t count = icn_shape_elems(&data->dense.out.shape);
   for (int64_t i = 0; i < count; i++) {
     const float got = data->got[i], want = data->want[i];
-    const double part = icn_error_part(got, want, data->magnitude[i], row->tolerance, spreads);
+    const double part = icn_error_part(got, want, data->magnitude[i], tolerance, spreads);
     const double error = part == 0 ? 0 : (isinf(part) && !isfinite(got) ? (double)INFINITY : fabs((double)got - (double)want));
     if (part > check->part) check->part = part;
     if (error > check->error) check->error = error;

@@ -349,7 +349,8 @@ icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *pl
   if (bytes == 0) return ICN_OK;
   float *stored = icn_allocate(allocator, (size_t)bytes);
   if (stored == NULL) return icn_error_memory(error, (size_t)bytes, "a value read from the device");
-  ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[place->buffer], (uint64_t)place->offset * sizeof(float), bytes, stored, error));
+  ICN_TRY(
+      icn_buffer_read(executor->runtime, executor->buffers[place->buffer], (uint64_t)place->offset * sizeof(float), bytes, stored, error));
   icn_exec_gather(view, stored, data);
 done:
   icn_release(allocator, stored);

@@ -104,6 +104,14 @@ icn_status icn_magnitude(const icn_problem *problem, const void *const in[ICN_MA
   return ICN_OK;
 }
 
+double icn_sum_tolerance(const icn_problem *problem, double tolerance) {
+  const int64_t out = icn_shape_elems(&problem->out.shape);
+  if (!adds_up(problem) || out == 0) return tolerance;
+  const bool products = problem->op == ICN_OP_CONV || problem->op == ICN_OP_CONV_TRANSPOSE || problem->op == ICN_OP_MATMUL;
+  const double terms = icn_problem_flop(problem) / (double)out / (products ? 2 : 1);
+  return fmax(tolerance, 2 * sqrt(terms));
+}
+
 double icn_error_allowed(double tolerance, float magnitude) {
   return tolerance * 0x1p-24 * (double)magnitude + (tolerance > 0 ? 0x1p-126 : 0);
 }

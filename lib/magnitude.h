@@ -11,6 +11,10 @@
 icn_status icn_magnitude(const icn_problem *problem, const void *const in[ICN_MAX_INPUTS], const float *want, float *magnitude,
                          const icn_allocator *allocator, icn_error *error);
 
+/* `tolerance` of a row for data of any kind, not only the tests' random ones: long sums of numbers with one sign round on ever larger
+ * partial sums, as a random walk whose length is the number of terms: c = max(tolerance, 2 sqrt(terms)) (Higham and Mary, "A new approach
+ * to probabilistic rounding error analysis", 2019, theorem 2.4, with the constant that a million elements want). */
+double icn_sum_tolerance(const icn_problem *problem, double tolerance);
 /* tolerance * 2^-24 * magnitude, and room for a flushed denormal. */
 double icn_error_allowed(double tolerance, float magnitude);
 /* The difference of two elements as a part of what is allowed: 0 for the same value, at most 1 for a right one; infinity where one is NaN

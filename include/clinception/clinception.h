@@ -299,9 +299,9 @@ ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);
 
 /* How right one layer of the last run was: its result against sums in double precision over the very inputs that the device gave it, so
- * that what earlier layers rounded does not count. Each element may be off by c * 2^-24 * sum |a * b|, c and the sum being those of the
- * layer's kernel row; for F(m, r) Winograd the sum goes over the three transforms with every sign taken away (|A^T| ((|G| |w|) (|B^T|
- * |x|))). */
+ * that what earlier layers rounded does not count. Each element may be off by c * 2^-24 * sum |a * b|, where c is the kernel row's, at
+ * least 2 sqrt(terms of the sum); for F(m, r) Winograd the sum goes over the three transforms with every sign taken away
+ * (|A^T| ((|G| |w|) (|B^T| |x|))). */
 typedef struct icn_layer_check {
   double error;   /* the largest difference of an element */
   double largest; /* the result's largest element */
