@@ -71,6 +71,19 @@ int icn_graph_add_node(icn_graph *graph, icn_op op, const char *name, const char
   return output;
 }
 
+bool icn_graph_insert_node(icn_graph *graph, int index) {
+  if (graph->node_count >= INT32_MAX) return false;
+  icn_node *nodes = icn_arena_grow(&graph->arena, graph->nodes, graph->node_count, &graph->node_capacity, sizeof *nodes);
+  if (nodes == NULL) return false;
+  graph->nodes = nodes;
+  memmove(&nodes[index + 1], &nodes[index], (graph->node_count - (size_t)index) * sizeof *nodes);
+  memset(&nodes[index], 0, sizeof *nodes);
+  graph->node_count++;
+  for (size_t v = 0; v < graph->value_count; v++)
+    if (graph->values[v].producer >= index) graph->values[v].producer++;
+  return true;
+}
+
 /* ----------------------------------------------------------------- queries */
 
 void icn_graph_count_uses(const icn_graph *graph, int *uses) {

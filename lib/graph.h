@@ -52,6 +52,10 @@ int icn_graph_add_constant(icn_graph *graph, const char *name, const icn_shape *
 int icn_graph_add_node(icn_graph *graph, icn_op op, const char *name, const char *origin, const int *inputs, int input_count,
                        const icn_params *params, const char *output_name, const icn_shape *shape);
 
+/* Makes room for a node at `index`: those from there on move up by one, and the one at `index` is empty (ICN_OP_NONE) until the caller
+ * fills it. False: no memory. */
+bool icn_graph_insert_node(icn_graph *graph, int index);
+
 /* uses[v] = number of node inputs that read value v, graph outputs included. Caller gives value_count ints. */
 void icn_graph_count_uses(const icn_graph *graph, int *uses);
 /* Points every reader of `from` (graph outputs too) at `to`. */

@@ -108,10 +108,44 @@ done:
   return status;
 }
 
+/* A join that begins with the last channels of a wider tensor (siblings merged into one convolution): one piece of memory holds the wider
+ * tensor's other channels and, right behind them, the join, so that both are made in place. */
+static icn_status place_behind_siblings(icn_lowering *lowering, const icn_node *concat, bool *placed, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_graph *graph = lowering->graph;
+  const int part = concat->inputs[0];
+  *placed = false;
+  if (!enabled(lowering, "reshape_view") || concat->params.axis != 1 || !unplaced(lowering, part)) goto done;
+  const icn_node *slice = &graph->nodes[value_at(lowering, part)->producer];
+  if (slice->op != ICN_OP_SLICE || !unplaced(lowering, slice->inputs[0])) goto done;
+  const icn_shape *wide = &value_at(lowering, slice->inputs[0])->shape, *joined = &value_at(lowering, concat->output)->shape;
+  const int64_t others = wide->dim[1] - value_at(lowering, part)->shape.dim[1];
+  const bool last = slice->params.begin[1] == others && slice->params.step[1] == 1;
+  if (wide->rank != 4 || joined->rank != 4 || !last || wide->dim[0] != joined->dim[0] || wide->dim[2] != joined->dim[2] ||
+      wide->dim[3] != joined->dim[3])
+    goto done;
+  icn_shape both = *joined;
+  both.dim[1] += others;
+  if (both.dim[1] % 512 == 0) both.dim[1] += 16; /* pixels a power of two apart would share a few sets of every cache */
+  icn_view whole = icn_view_device(&both, 0);
+  ICN_TRY(place_root(lowering, slice->inputs[0], ICN_BUFFER_ARENA, 0, &whole, error));
+  lowering->slots[slice->inputs[0]].view.shape = *wide;
+  lowering->slots[concat->output] = lowering->slots[slice->inputs[0]];
+  lowering->slots[concat->output].view.shape = *joined;
+  lowering->slots[concat->output].view.offset += others * whole.stride[1];
+  *placed = true;
+done:
+  return status;
+}
+
 static icn_status place_concat(icn_lowering *lowering, const icn_node *node, icn_error *error) {
   icn_status status = ICN_OK;
   if (!enabled(lowering, "concat_view") || !stored(lowering, node->output)) goto done;
-  if (unplaced(lowering, node->output)) ICN_TRY(place_own(lowering, node->output, error));
+  if (unplaced(lowering, node->output)) {
+    bool placed;
+    ICN_TRY(place_behind_siblings(lowering, node, &placed, error));
+    if (!placed) ICN_TRY(place_own(lowering, node->output, error));
+  }
   icn_slot joined = lowering->slots[node->output];
   for (int part = 0; part < node->input_count; part++) {
     if (!unplaced(lowering, node->inputs[part])) continue;

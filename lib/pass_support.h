@@ -51,6 +51,7 @@ icn_status icn_pass_merge_affine(icn_graph *graph, int *changed, icn_error *erro
 icn_status icn_pass_fold_batch_norm(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_fuse_bias(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_fuse_residual(icn_graph *graph, int *changed, icn_error *error);
+icn_status icn_pass_merge_siblings(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_swap_pool(icn_graph *graph, int *changed, icn_error *error);
 icn_status icn_pass_fuse_activation(icn_graph *graph, int *changed, icn_error *error);
 

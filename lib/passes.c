@@ -6,18 +6,19 @@
 #include "pass_support.h"
 
 static const icn_pass PASSES[] = {
-    {"remove_identity", "nodes that change nothing are bypassed", icn_pass_remove_identity},
-    {"merge_reshape", "reshape after reshape and transpose after transpose become one", icn_pass_merge_reshape},
-    {"merge_concat", "a join that only another join reads becomes part of it", icn_pass_merge_concat},
+    {"remove_identity", "nodes that change nothing are bypassed", icn_pass_remove_identity, false},
+    {"merge_reshape", "reshape after reshape and transpose after transpose become one", icn_pass_merge_reshape, false},
+    {"merge_concat", "a join that only another join reads becomes part of it", icn_pass_merge_concat, false},
     {"fold_input_normalisation", "channel slices that are scaled, shifted and joined again become one affine",
-     icn_pass_fold_input_normalisation},
-    {"merge_affine", "scales and shifts that follow each other become one", icn_pass_merge_affine},
-    {"fuse_bias", "a constant added to each channel becomes the bias", icn_pass_fuse_bias},
-    {"fold_batch_norm", "scale and shift go into the weights after them or before them", icn_pass_fold_batch_norm},
-    {"fuse_residual", "a sum with another value becomes the convolution's residual", icn_pass_fuse_residual},
-    {"fuse_activation", "relu, clip and leaky relu become the epilogue", icn_pass_fuse_activation},
-    {"swap_pool", "a 1x1 convolution goes before the average pool that it reads", icn_pass_swap_pool},
-    {"remove_dead", "nodes that nobody reads are removed", icn_pass_remove_dead},
+     icn_pass_fold_input_normalisation, false},
+    {"merge_affine", "scales and shifts that follow each other become one", icn_pass_merge_affine, false},
+    {"fuse_bias", "a constant added to each channel becomes the bias", icn_pass_fuse_bias, false},
+    {"fold_batch_norm", "scale and shift go into the weights after them or before them", icn_pass_fold_batch_norm, false},
+    {"fuse_residual", "a sum with another value becomes the convolution's residual", icn_pass_fuse_residual, false},
+    {"fuse_activation", "relu, clip and leaky relu become the epilogue", icn_pass_fuse_activation, false},
+    {"swap_pool", "a 1x1 convolution goes before the average pool that it reads", icn_pass_swap_pool, false},
+    {"remove_dead", "nodes that nobody reads are removed", icn_pass_remove_dead, false},
+    {"merge_siblings", "1x1 convolutions that read one tensor become one, with views of its result", icn_pass_merge_siblings, true},
 };
 
 enum { PASS_COUNT = sizeof PASSES / sizeof PASSES[0], MOST_ROUNDS = 64 };
@@ -65,7 +66,7 @@ static icn_status check_names(const char *list, const icn_allocator *allocator, 
 static icn_status run_round(icn_graph *graph, const char *disabled, int *totals, int *changed, icn_error *error) {
   icn_status status = ICN_OK;
   for (size_t i = 0; i < PASS_COUNT; i++) {
-    if (icn_list_has(disabled, PASSES[i].name)) continue;
+    if (icn_list_has(disabled, PASSES[i].name) || (PASSES[i].late && *changed > 0)) continue;
     int count = 0;
     ICN_TRY(PASSES[i].run(graph, &count, error));
     totals[i] += count;

@@ -8,6 +8,7 @@ typedef struct icn_pass {
   const char *name;
   const char *summary;
   icn_status (*run)(icn_graph *graph, int *changed, icn_error *error); /* *changed += rewrites made */
+  bool late; /* waits for a round in which nothing before it found anything to do */
 } icn_pass;
 
 size_t icn_pass_count(void);

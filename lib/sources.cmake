@@ -81,6 +81,7 @@ set(ICN_LIB_SOURCES
   lib/pass_affine.c
   lib/pass_fuse.c
   lib/pass_swap.c
+  lib/pass_siblings.c
   lib/row_gpu_tile.c
   lib/row_matmul_gpu.c
   lib/import.c

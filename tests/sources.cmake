@@ -134,6 +134,7 @@ add_executable(build_programs vendors/build_programs.c)
 target_include_directories(build_programs SYSTEM PRIVATE ${ICN_OPENCL_INCLUDE})
 target_compile_definitions(build_programs PRIVATE CL_TARGET_OPENCL_VERSION=300)
 target_link_libraries(build_programs PRIVATE clinception_static icn_flags)
+icn_test(unit pass_siblings support/graph_builder.c support/plan_run.c support/fake_rows.c)
 icn_test(unit pass_swap support/graph_builder.c support/plan_run.c support/fake_rows.c)
 # vendors/kernel_once: one kernel of a file, for tools that watch a kernel run.
 add_executable(kernel_once vendors/kernel_once.c)
