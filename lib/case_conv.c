@@ -58,6 +58,7 @@ static void add_windows(icn_case_list *list) {
       {{1, 7}, {1, 1}, {1, 1}, {0, 3}, {0, 3}, 1}, {{7, 1}, {1, 1}, {1, 1}, {3, 0}, {3, 0}, 1},
       {{5, 5}, {4, 4}, {1, 1}, {2, 2}, {2, 2}, 1}, {{9, 11}, {1, 1}, {1, 1}, {5, 6}, {5, 6}, 1}, /* larger than the image */
       {{3, 3}, {7, 7}, {1, 1}, {1, 1}, {1, 1}, 1},                                               /* stride larger than the window */
+      {{3, 3}, {2, 2}, {1, 1}, {1, 0}, {1, 0}, 1}, /* padded above and below alone: a row of the window is one run of x */
   };
   static const int64_t SIZES[][4] = {{3, 7, 7, 5}, {1, 5, 8, 33}, {16, 7, 6, 16}}; /* c, h, w, oc */
   for (size_t i = 0; i < sizeof WINDOWS / sizeof WINDOWS[0]; i++)

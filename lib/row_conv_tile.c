@@ -10,8 +10,8 @@
 enum { MR = 0, NV = 1, VW = 2 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
-static const int32_t TILES[][3] = {{14, 2, 16}, {8, 3, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
-enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 48, TALLEST_TILE = 14 };
+static const int32_t TILES[][3] = {{14, 2, 16}, {8, 3, 16}, {5, 5, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
+enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 80, TALLEST_TILE = 14 };
 
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
 static int64_t panels(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->oc, panel_width(config)); }
@@ -75,12 +75,21 @@ void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, co
   icn_conv_pack_panels(problem, panel_width(config), s.kh * s.kw * s.ic, constants, packed);
 }
 
+/* Of a window's row, all taps of all channels lie one after the other in x: no gap between pixels, none of them outside the image. They are
+ * one run for the inner loop, which with 3 channels would hardly begin before it ends. */
+static bool rows_are_runs(const icn_problem *problem, const icn_conv_sizes *s) {
+  const icn_params *p = &problem->params;
+  return s->groups == 1 && p->dilation[1] == 1 && p->pad_begin[1] == 0 && (s->ow - 1) * p->stride[1] + s->kw <= s->w &&
+         icn_view_pixel_stride(&problem->in[ICN_CONV_X]) == s->ic;
+}
+
 icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                               icn_error *error) {
   (void)device, (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
-  const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL);
+  const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL), runs = rows_are_runs(problem, &s);
+  const int64_t taps = runs ? 1 : s.kw, channels = runs ? s.kw * s.ic : s.ic; /* as the kernel sees a row of the window */
   icn_launch *launch = icn_emit_launch(emit, "conv_tile.cl", "conv_tile");
   icn_launch_options(launch, "-D MR=%d -D NV=%d -D VW=%d", (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
   icn_launch_single_items(launch, tiles(&s, config), panels(&s, config), s.groups);
@@ -89,12 +98,12 @@ icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
-  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), s.ic});
+  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
   icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc});
   icn_launch_int8(
-      launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
+      launch, (const int64_t[8]){s.kh, taps, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
-  emit->zeros_elems = (uint64_t)s.ic;
+  emit->zeros_elems = (uint64_t)channels;
   return ICN_OK;
 }

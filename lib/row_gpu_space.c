@@ -57,7 +57,7 @@ enum {
   PANEL_COUNT = sizeof PANELS / sizeof PANELS[0],
   ITEM_PARAMETERS = 3
 };
-_Static_assert((int)ICN_CONV_WIDEST_PANEL == 64, "PANELS begins with the widest");
+_Static_assert((int)ICN_CONV_WIDEST_ITEM_PANEL == 64, "PANELS begins with the widest");
 
 static bool one_of(int32_t value, const int32_t *list, int count) {
   for (int i = 0; i < count; i++)

@@ -21,7 +21,7 @@ static int64_t items(const icn_gpu_matrix *x, int64_t pixels, int64_t columns) {
 
 /* Panels as wide as what fits, so that little is padded. */
 static int64_t panel_of(const icn_gpu_matrix *x) {
-  int64_t width = ICN_CONV_WIDEST_PANEL;
+  int64_t width = ICN_CONV_WIDEST_ITEM_PANEL;
   while (width > 8 && x->columns <= width / 2) width /= 2;
   return width;
 }

@@ -39,7 +39,7 @@ bool icn_matmul_packed_applies(const icn_problem *problem, const icn_device_desc
   if (!icn_matmul_packable(problem, why_not)) return false;
   icn_matmul_sizes s;
   icn_matmul_collapse(problem, &s, NULL);
-  enum { WIDEST_PANEL = 64 };
+  enum { WIDEST_PANEL = 80 };
   int64_t packed;
   if (!icn_mul_ok(s.k + 1, s.n + WIDEST_PANEL, &packed) || packed > INT32_MAX || s.m > INT32_MAX - TALLEST_TILE)
     return icn_decline(why_not, "the packed second input does not fit 31 bits");

@@ -8,8 +8,8 @@
 enum { MR = 0, NV = 1, VW = 2, PARAMETERS = 3 };
 
 /* Rows and vectors whose accumulators, weights and one broadcast fit 32 registers, or 16. None is taller or wider than the rows' own checks
- * of their sizes reckon with (14 rows, 48 columns). */
-static const int32_t OF_32[][2] = {{14, 2}, {12, 2}, {10, 2}, {8, 2}, {9, 3}, {8, 3}, {6, 3}, {4, 3}, {14, 1}, {7, 2}};
+ * of their sizes reckon with (14 rows, 80 columns). */
+static const int32_t OF_32[][2] = {{14, 2}, {12, 2}, {10, 2}, {8, 2}, {9, 3}, {8, 3}, {6, 3}, {4, 3}, {14, 1}, {7, 2}, {5, 5}};
 static const int32_t OF_16[][2] = {{6, 2}, {5, 2}, {4, 2}, {4, 3}, {3, 3}, {2, 3}, {12, 1}, {8, 1}};
 enum { COUNT_32 = sizeof OF_32 / sizeof OF_32[0], COUNT_16 = sizeof OF_16 / sizeof OF_16[0] };
 
