@@ -1,102 +1,121 @@
-"""Time clinception beside ONNX Runtime on one ONNX model on this CPU: alternating, in one process, on all cores, after checking that the answers agree.
+#!/usr/bin/env python3
+"""Times clinception beside other runtimes on one ONNX model on this machine's processor.
 
-    pip install onnxruntime==1.32.0 numpy
-    POCL_AFFINITY=1 python tools/dev/compare.py LIBCLINCEPTION.so MODEL.onnx [--device cpu] [--batch N] [--repeat N]
+    tools/dev/compare.py MODEL.onnx [IMAGE] [--batch 1,8] [--threads N] [--only NAMES] [--markdown FILE] [--json FILE]
 
-Prints the median and least time of each an image and the ratio of the medians (and the median of the ratios of neighbours). The model has one float input.
+The first call makes a Python environment with pinned versions of the other runtimes in a cache folder (about 800 MB; needs
+python3-venv and a package index). Each runtime first loads the model and answers in a process of its own; an answer that differs from
+ONNX Runtime's is not timed. Then it is timed there alone, and once more together with all others in one process, in turns, where each
+timed run follows a pause and an untimed run. The better of its two medians counts. What is timed goes from an array of floats on
+the host to the output on the host. "ratio" is our time over the fastest fp32 peer's; bf16 is shown and not counted.
+What cannot be installed or run stands in the table with its reason.
+
+Names for --only: clinception, onnxruntime, openvino, openvino-bf16, ncnn, ncnn-bf16, mnn, opencv, tinygrad. With another OpenCL
+driver: set OCL_ICD_VENDORS. For figures to keep, nothing else may run on the machine; tools/dev/MEASUREMENTS.md says more.
 """
-import argparse, ctypes, platform, time
-import numpy as np
+import measure
+import environment
+
+# name -> (what environment.py installs for it, what the table calls it); in peers.py stands how each is run
+PEERS = {
+    "clinception": (None, "clinception"),
+    "onnxruntime": (None, "ONNX Runtime"),
+    "openvino": ("openvino", "OpenVINO"),
+    "openvino-bf16": ("openvino", "OpenVINO bf16"),
+    "ncnn": ("ncnn", "ncnn"),
+    "ncnn-bf16": ("ncnn", "ncnn bf16"),
+    "mnn": ("mnn", "MNN"),
+    "opencv": ("opencv", "OpenCV"),
+    "tinygrad": ("tinygrad", "tinygrad (OpenCL)"),
+}
+OURS = "clinception"
 
 
-class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 504)]
+def names(text):
+    chosen = text.split(",")
+    for name in chosen:
+        if name not in PEERS:
+            raise measure.argparse.ArgumentTypeError("there is no '%s'; known are %s" % (name, ", ".join(PEERS)))
+    return [name for name in PEERS if name in chosen]
 
 
-class TensorInfo(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), ("rank", ctypes.c_int), ("dim", ctypes.c_int64 * 8)]
+def participant(name, options):
+    return {"name": name, "peer": name, "options": {"tuning": options.tuning} if name == OURS and options.tuning else {}}
 
 
-class ExecutorOptions(ctypes.Structure):
-    _fields_ = [("struct_bytes", ctypes.c_size_t), ("device", ctypes.c_void_p), ("batch", ctypes.c_int64), ("shapes", ctypes.c_void_p),
-                ("shape_count", ctypes.c_size_t), ("precision", ctypes.c_int), ("cores", ctypes.c_uint32), ("disabled_passes", ctypes.c_char_p),
-                ("forced_rows", ctypes.c_char_p), ("keep_values", ctypes.c_int), ("profile", ctypes.c_int)]
+def joined(name, alone, together, batch):
+    """What one row of the table needs."""
+    known = together if together and "problem" not in together and together.get("times") else alone
+    medians = {"alone": measure.median_ms(alone, batch), "together": measure.median_ms(together, batch)}
+    found = [value for value in medians.values() if value is not None]
+    row = {"name": name, "version": known.get("version"), "precision": known.get("precision"), "difference": known.get("difference"), "notes": known.get("notes", {}),
+           "load_seconds": alone.get("load_seconds"), "peak_bytes": alone.get("peak_bytes"), "alone_ms": medians["alone"], "together_ms": medians["together"],
+           "best_ms": min(found) if found else None, "problem": None}
+    for side, what in ((alone, "alone"), (together, "together")):
+        if side and "problem" in side:
+            row["problem"] = side["problem"] if what == "alone" else row["problem"] or "together with the others: " + side["problem"]
+    row["times_ms"] = {what: [t * 1e3 / batch for t in (side or {}).get("times", [])] for what, side in (("alone", alone), ("together", together))}
+    return row
 
 
-class Clinception:
-    """The few calls of the public C API that a timing needs."""
+def compare(bench, options, problems, batch):
+    alone = {}
+    for name in options.only:
+        problem = problems.get(PEERS[name][0])
+        if problem:
+            alone[name] = {"problem": problem}
+        else:
+            alone[name] = bench.time([participant(name, options)], batch)[name]
+        value = measure.median_ms(alone[name], batch)
+        measure.say("batch %d, %s alone: %s" % (batch, name, alone[name].get("problem") or "%.1f ms an image" % value))
+    usable = [participant(name, options) for name in options.only if "problem" not in alone[name]]
+    measure.say("batch %d, %d together" % (batch, len(usable)))
+    together = bench.time(usable, batch) if len(usable) > 1 else {}
+    return [joined(name, alone[name], together.get(name), batch) for name in options.only]
 
-    def __init__(self, library, model, device, batch):
-        self.lib, self.error = ctypes.CDLL(library), Error()
-        for name in ("icn_executor_input", "icn_executor_output"):
-            getattr(self.lib, name).restype = TensorInfo
-            getattr(self.lib, name).argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-        self.lib.icn_executor_output_count.restype = ctypes.c_size_t
-        self.lib.icn_executor_output_count.argtypes = [ctypes.c_void_p]
-        context, found, net, self.executor = (ctypes.c_void_p() for _ in range(4))
-        self.call("icn_context_create", None, ctypes.byref(context))
-        self.call("icn_context_find_device", context, device.encode(), ctypes.byref(found))
-        self.call("icn_model_load", context, model.encode(), ctypes.byref(net))
-        options = ExecutorOptions()
-        self.lib.icn_executor_options_init_sized(ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options)))
-        options.device, options.batch = found, batch
-        self.call("icn_executor_create", net, ctypes.byref(options), ctypes.byref(self.executor))
-        self.input = self.shape(self.lib.icn_executor_input(self.executor, 0))
-        count = self.lib.icn_executor_output_count(self.executor)
-        self.outputs = [np.empty(self.shape(self.lib.icn_executor_output(self.executor, i)), np.float32) for i in range(count)]
-        self.names = [self.lib.icn_executor_output(self.executor, i).name.decode() for i in range(count)]
 
-    @staticmethod
-    def shape(info):
-        return tuple(info.dim[: info.rank])
+def ratio(rows):
+    """(ours over the fastest fp32 peer, that peer's name), or None."""
+    ours = next((row["best_ms"] for row in rows if row["name"] == OURS), None)
+    peers = [(row["best_ms"], row["name"]) for row in rows if row["name"] != OURS and row["precision"] == "fp32" and row["best_ms"] is not None]
+    return (ours / min(peers)[0], min(peers)[1]) if ours and peers else None
 
-    def call(self, name, *arguments):
-        if getattr(self.lib, name)(*arguments, ctypes.byref(self.error)) != 0:
-            raise SystemExit("%s: %s" % (name, self.error.message.decode()))
 
-    def run(self, image):
-        pointer = ctypes.POINTER(ctypes.c_float)
-        given = (pointer * 1)(image.ctypes.data_as(pointer))
-        got = (pointer * len(self.outputs))(*[o.ctypes.data_as(pointer) for o in self.outputs])
-        self.call("icn_executor_run", self.executor, given, got)
-        return dict(zip(self.names, self.outputs))
+def described(rows, batch):
+    """The table of one batch size."""
+    number, lines = measure.number, []
+    for row in rows:
+        lines.append([PEERS[row["name"]][1], row["version"] or "-", row["precision"] or "-", number(row["alone_ms"]), number(row["together_ms"]), number(row["best_ms"]),
+                      number(row["difference"], "%.1e"), number(row["load_seconds"]), number(row["peak_bytes"] and row["peak_bytes"] / 2**20, "%.0f"),
+                      "; ".join(filter(None, [row["problem"], row["notes"].get("device"), row["notes"].get("batch")]))])
+    head = ["batch %d" % batch, "version", "precision", "alone ms", "together ms", "best ms", "difference", "load s", "peak MiB", ""]
+    found = ratio(rows)
+    verdict = "ours / fastest fp32 peer (%s): **%.2f**" % (PEERS[found[1]][1], found[0]) if found else "no ratio: clinception and an fp32 peer are needed"
+    return measure.table(head, lines) + "\n\n" + verdict
+
+
+NOTE = """ms: medians an image. difference: largest, to ONNX Runtime's answer, as a part of the largest output. load: until the first answer,
+weights and kernels prepared (caches of earlier runs are used). peak: the process's memory when alone, Python and the model's file included."""
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library")
-    parser.add_argument("model")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--repeat", type=int, default=25)
-    options = parser.parse_args()
-
-    import onnxruntime
-    ours = Clinception(options.library, options.model, options.device, options.batch)
-    image = np.random.default_rng(1).uniform(0, 1, ours.input).astype(np.float32)
-    theirs = onnxruntime.InferenceSession(options.model, providers=["CPUExecutionProvider"])
-    feed = {theirs.get_inputs()[0].name: image}
-    want = dict(zip([o.name for o in theirs.get_outputs()], theirs.run(None, feed)))
-    got = ours.run(image)
-    for name, value in want.items():
-        print("%-20s largest difference %.1e of the largest %.3g" % (name, np.abs(got[name] - value).max() / np.abs(value).max(), np.abs(value).max()))
-
-    runs = {"clinception": lambda: ours.run(image), "onnxruntime": lambda: theirs.run(None, feed)}
-    times = {name: [] for name in runs}
-    for turn in range(options.repeat + 3):
-        for name, run in runs.items():
-            time.sleep(0.02)  # the one before may still spin on its worker threads
-            started = time.perf_counter()
-            run()
-            if turn >= 3:
-                times[name].append((time.perf_counter() - started) * 1e3 / options.batch)
-    with open("/proc/cpuinfo") as file:
-        processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.processor())
-    for name, values in times.items():
-        print("%-12s batch %d: median %.2f, least %.2f ms an image" % (name, options.batch, np.median(values), min(values)))
-    a, b = np.array(times["clinception"]), np.array(times["onnxruntime"])
-    print("ratio of medians %.2f, median of neighbours' ratios %.2f (%s)" % (np.median(a) / np.median(b), np.median(a / b), processor))
+    made = measure.parser(__doc__, repeat=25)
+    made.add_argument("--threads", type=measure.positive, default=measure.available_processors(), metavar="N", help="threads for each (default: all processors)")
+    made.add_argument("--only", type=names, default=list(PEERS), metavar="NAMES", help="comma-separated (default: all)")
+    options = made.parse_args()
+    measure.check_files(options)
+    wanted = sorted({PEERS[name][0] for name in options.only} - {None})
+    python, problems = environment.ensure(wanted, options.environment, measure.say)
+    bench = measure.Bench(options, python, options.threads)
+    facts = measure.machine(bench)
+    results = [{"batch": batch, "rows": compare(bench, options, problems, batch)} for batch in options.batch]
+    for result in results:
+        found = ratio(result["rows"])
+        result["ratio"], result["fastest_fp32_peer"] = found or (None, None)
+    text = "\n\n".join([described(result["rows"], result["batch"]) for result in results] + [NOTE])
+    measure.deliver(options, facts, text, {"results": results})
+    return 0 if all(row["problem"] is None for result in results for row in result["rows"] if row["name"] == OURS) else 1
 
 
 if __name__ == "__main__":
-    main()
+    measure.run(main)
