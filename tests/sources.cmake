@@ -127,6 +127,7 @@ target_link_libraries(host_flow PRIVATE clinception_static icn_flags)
 icn_test(unit winograd)
 icn_test(unit tunedb)
 icn_test(kernel configs)
+icn_test(kernel winograd_exact support/winograd_data.c)
 icn_test(unit row_space support/device_files.c)
 
 # vendors/build_programs: builds them on a device and asks its driver for each kernel.

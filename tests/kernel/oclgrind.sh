@@ -8,8 +8,10 @@ shift
 icd=${ICN_OCLGRIND_ICD:-/usr/lib/oclgrind/liboclgrind-rt-icd.so}
 [ -e "$icd" ] || { echo "oclgrind is not installed ($icd is missing)"; exit 1; }
 if [ $# -eq 0 ]; then
-  # "configs" runs configurations at random on cases that an interpreter takes hours for.
-  for test in "$build"/tests/test_kernel_*; do [ "$test" = "$build/tests/test_kernel_configs" ] || set -- "$@" "${test##*/test_kernel_}"; done
+  # "configs" and "winograd_exact" run configurations and tiles on cases that an interpreter takes hours for.
+  for test in "$build"/tests/test_kernel_*; do
+    case ${test##*/test_kernel_} in configs | winograd_exact) ;; *) set -- "$@" "${test##*/test_kernel_}" ;; esac
+  done
 fi
 if [ $# -gt 1 ]; then
   printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 "$0" "$build"
