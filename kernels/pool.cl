@@ -40,6 +40,7 @@ static inline float mean_divisor(int start_y, int start_x, int2 ky, int2 kx, int
 
 /* What one element adds to a sum. LP is defined for programs that need it: pow() takes more registers than all the rest. */
 static inline MATHV pool_term(MATHV x, int function, float p) {
+  (void)p; /* LP's alone */
   if (function == ICN_FN_L1) return fabs(x);
   if (function == ICN_FN_L2) return x * x;
 #ifdef LP
@@ -49,6 +50,7 @@ static inline MATHV pool_term(MATHV x, int function, float p) {
 }
 
 static inline MATHV pool_result(MATHV sum, int function, float p, float divisor) {
+  (void)p;
   if (function == ICN_FN_MEAN) return sum / V(fmax(divisor, 1.0f)); /* a window wholly in padding: 0 */
   if (function == ICN_FN_L2) return sqrt(sum);
 #ifdef LP

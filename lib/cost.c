@@ -4,8 +4,8 @@
 
 /* Middling devices of today, for when nothing was measured. */
 static const double CPU_HERTZ = 2.5e9, GPU_HERTZ = 1.0e9;
-static const double CPU_BYTES_PER_SECOND = 10e9; /* a compute unit */
-static const double GPU_BYTES_PER_SECOND = 8e9;
+/* A CPU core or two draw what they can take; more of them share what the memory gives. GPUs: a compute unit. */
+static const double CPU_BYTES_PER_SECOND = 20e9, CPU_MORE_BYTES_PER_SECOND = 5e9, GPU_BYTES_PER_SECOND = 8e9;
 static const double CPU_LAUNCH_SECONDS = 20e-6, GPU_LAUNCH_SECONDS = 8e-6;
 static const double WRONG_TARGET = 32.0;
 
@@ -21,7 +21,8 @@ double icn_cost_flop_per_second(const icn_device_desc *device) {
 
 double icn_cost_bytes_per_second(const icn_device_desc *device) {
   if (device->bytes_per_second > 0) return device->bytes_per_second;
-  return units(device) * (is_gpu(device) ? GPU_BYTES_PER_SECOND : CPU_BYTES_PER_SECOND);
+  if (is_gpu(device)) return units(device) * GPU_BYTES_PER_SECOND;
+  return fmin(units(device), 2) * CPU_BYTES_PER_SECOND + fmax(units(device) - 2, 0) * CPU_MORE_BYTES_PER_SECOND;
 }
 
 double icn_cost_launch_seconds(const icn_device_desc *device) {

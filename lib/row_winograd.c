@@ -12,7 +12,7 @@
 enum { MR = 1, NV = 2, VW = 3, BLOCK = 4, SPLITS = 5, MOST_BLOCK = 64 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
-static const int32_t TILES[][3] = {{14, 2, 16}, {9, 3, 16}, {6, 4, 16}, {4, 6, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
+static const int32_t TILES[][3] = {{14, 2, 16}, {9, 3, 16}, {8, 3, 16}, {6, 4, 16}, {4, 6, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
 enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 96 };
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
 static int64_t panels(const icn_winograd_sizes *w, const icn_config *config) { return icn_div_up(w->s.k, panel_width(config)); }
@@ -45,7 +45,9 @@ static double critical_operations(const icn_winograd_sizes *w, const icn_device_
   const double channel_vectors = (double)icn_div_up(w->s.c, config->value[VW]);
   const double rows = (double)(icn_div_up(block, config->value[MR]) * config->value[MR]);
   const double input = (double)block * channel_vectors * 2 * per_line * ops.input * transform;
-  const double product = (double)w->points * rows * (double)w->s.c * config->value[NV];
+  /* Weights come from the second-level cache at half a vector a cycle, once for each register tile of a block. */
+  const double reload = 1 + 0.5 / config->value[MR];
+  const double product = (double)w->points * rows * (double)w->s.c * config->value[NV] * reload;
   const double lines_out = w->dims == 2 ? w->n + config->value[ICN_WINOGRAD_M] : 1;
   const double output = (double)block * config->value[NV] * lines_out * ops.output * transform;
   const int64_t items = icn_div_up(blocks * splits, work_items(w, device, config));
