@@ -69,8 +69,10 @@ def compare(bench, options, problems, batch):
         value = measure.median_ms(alone[name], batch)
         measure.say("batch %d, %s alone: %s" % (batch, name, alone[name].get("problem") or "%.1f ms an image" % value))
     usable = [participant(name, options) for name in options.only if "problem" not in alone[name]]
-    measure.say("batch %d, %d together" % (batch, len(usable)))
-    together = bench.time(usable, batch) if len(usable) > 1 else {}
+    together = {}
+    if len(usable) > 1:
+        measure.say("batch %d, %d together" % (batch, len(usable)))
+        together = bench.time(usable, batch)
     return [joined(name, alone[name], together.get(name), batch) for name in options.only]
 
 

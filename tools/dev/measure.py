@@ -1,5 +1,5 @@
 """What the timing scripts share: options, the machine's name, processes of their own for what is timed, tables. Standard library only."""
-import argparse, datetime, json, os, platform, shlex, signal, statistics, subprocess, sys, tempfile
+import argparse, datetime, json, os, platform, re, shlex, signal, statistics, subprocess, sys, tempfile
 import environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -17,34 +17,33 @@ def say(line):
 
 # ---------------------------------------------------------------- options
 
+def wrong(text, wanted):
+    return argparse.ArgumentTypeError("'%s' is not %s" % (text, wanted))
+
+
 def counts(text):
     """"1,8" as [1, 8]."""
-    values = [int(part) for part in text.split(",")]
-    if any(value < 1 for value in values):
-        raise ValueError
-    return values
+    if not all(re.fullmatch("[1-9][0-9]{0,5}", part) for part in text.split(",")):
+        raise wrong(text, "a list of counts such as 1,8")
+    return sorted({int(part) for part in text.split(",")})
 
 
 def positive(text):
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not re.fullmatch("[1-9][0-9]{0,5}", text):
+        raise wrong(text, "a count from 1 on")
+    return int(text)
 
 
 def seconds(text):
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise ValueError
-    return value
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]*)?", text):
+        raise wrong(text, "a number of seconds")
+    return float(text)
 
 
 def sizes(text):
-    height, _, width = text.partition("x")
-    return [positive(height), positive(width or height)]
-
-
-counts.__name__, positive.__name__, seconds.__name__, sizes.__name__ = "list of counts", "count", "number of seconds", "size"
+    if not re.fullmatch("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", text):
+        raise wrong(text, "a size such as 299x299")
+    return [int(part) for part in text.split("x")]
 
 
 class Parser(argparse.ArgumentParser):
@@ -146,13 +145,15 @@ class Bench:
             said["problem"] = died + (": " + last[0][:200] if last else "")
         return said
 
-    def time(self, participants, batch, threads=None):
-        """Times the participants in turns, in one process; {name: what is known}. One that crashes is named, and the others are timed again without it."""
+    def time(self, participants, batch, threads=None, processors=None):
+        """Times the participants in turns, in one process; {name: what is known}. One that crashes is named, and the others are timed again without it.
+        processors: the process may use only so many."""
         threads, left, found = threads or self.threads, list(participants), {}
         options, prepared = self.options, self.prepared[str(batch)]
         while left:
             said = self.process({"do": "time", "participants": left, "batch": batch, "threads": threads, "library": self.library, "device": options.device,
-                                 "work": self.folder.name, "repeat": options.repeat, "seconds": options.seconds, "settle": options.settle, **prepared}, threads)
+                                 "work": self.folder.name, "repeat": options.repeat, "seconds": options.seconds, "settle": options.settle,
+                                 "processors": processors, **prepared}, threads)
             if "problem" not in said:
                 found.update(said["participants"])
                 break
@@ -167,7 +168,7 @@ class Bench:
 def child_environment(threads):
     made = dict(os.environ)
     made.setdefault("POCL_AFFINITY", "1")  # PoCL does not pin its threads by itself
-    made["POCL_MAX_PTHREAD_COUNT"] = made["CL_CONFIG_CPU_TBB_NUM_WORKERS"] = made["OMP_NUM_THREADS"] = str(threads)
+    made["POCL_MAX_PTHREAD_COUNT"] = made["OMP_NUM_THREADS"] = str(threads)
     made["PYTHONDONTWRITEBYTECODE"] = "1"
     return made
 

@@ -106,7 +106,7 @@ def prepare(task, result):
 def load(participant, task, want, limits):
     """(runner, what is known about it); the runner is None when it cannot be used."""
     import peers
-    known = {"version": None, "times": []}
+    known = {"version": None, "times": [], "busy": []}  # seconds; processors at work on average
     try:
         began, task.converting = time.perf_counter(), 0.0
         peer = peers.make(participant["peer"], task, participant["options"])
@@ -140,9 +140,10 @@ def take_turns(runners, participants, task, result):
                     result.save(now=name)
                     time.sleep(task["settle"])
                     peer.run()
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.process_time()
                 peer.run()
                 known["times"].append(time.perf_counter() - began)
+                known["busy"].append((time.process_time() - busy) / known["times"][-1])
             except Exception as problem:
                 known["problem"] = sentence(problem)
         result.save()
@@ -150,6 +151,8 @@ def take_turns(runners, participants, task, result):
 
 def timed(fields, result):
     import peers
+    if fields["processors"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: fields["processors"]])
     task, want = peers.Task(fields), np.load(fields["want"])
     participants, runners = result.fields["participants"], {}
     for participant in fields["participants"]:

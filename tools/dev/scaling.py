@@ -3,10 +3,10 @@
 
     tools/dev/scaling.py MODEL.onnx [IMAGE] [--threads 1,2,4] [--batch 1,8] [--markdown FILE] [--json FILE]
 
-The number of threads is set through the OpenCL driver's environment (POCL_MAX_PTHREAD_COUNT for PoCL, CL_CONFIG_CPU_TBB_NUM_WORKERS
-for Intel's runtime), and what the device then reports stands in the table. Each number is measured in --rounds processes, up and
-then down the list, so that a machine that slows down meanwhile is seen; all their times count. Every answer is compared with ONNX
-Runtime's first (an environment with that is made in a cache folder at the first call).
+The process is given that many processors, and POCL_MAX_PTHREAD_COUNT is set to the same for PoCL; what the device then reports, and how
+many processors were busy on average during the runs (of the first batch size), stand in the table. Each number is measured in --rounds
+processes, up and then down the list, so that a machine that slows down meanwhile does not favour one; all their times count. Every
+answer is compared with ONNX Runtime's first (an environment with that is made in a cache folder at the first call).
 """
 import measure
 import environment
@@ -20,7 +20,7 @@ def default_threads():
 def measured(bench, options, threads, batch):
     given = {"tuning": options.tuning} if options.tuning else {}
     name = "%d threads" % threads
-    return bench.time([{"name": name, "peer": "clinception", "options": given}], batch, threads)[name]
+    return bench.time([{"name": name, "peer": "clinception", "options": given}], batch, threads, processors=threads)[name]
 
 
 def gather(bench, options):
@@ -31,7 +31,8 @@ def gather(bench, options):
         for key in order if turn % 2 == 0 else reversed(order):
             known, before = measured(bench, options, *key), found.get(key)
             if before and "problem" not in before and "problem" not in known:
-                known["times"] = before["times"] + known["times"]
+                for figures in ("times", "busy"):
+                    known[figures] = before[figures] + known[figures]
             if not before or "problem" not in before:
                 found[key] = known
             value = measure.median_ms(known, key[1])
@@ -39,21 +40,25 @@ def gather(bench, options):
     return found
 
 
+def busy(known):
+    return measure.number(measure.statistics.median(known["busy"]) if known.get("busy") else None, "%.2f")
+
+
 def described(found, options):
-    head, lines = ["threads", "units of the device"], []
+    head, lines = ["threads", "units of the device", "busy"], []
     for batch in options.batch:
         head += ["batch %d, ms an image" % batch, "speed-up", "efficiency"]
     first = options.threads[0]
     for threads in options.threads:
         known = [found[threads, batch] for batch in options.batch]
-        line = [str(threads), str(known[0].get("notes", {}).get("units", "-"))]
+        line = [str(threads), str(known[0].get("notes", {}).get("units", "-")), busy(known[0])]
         for batch, one in zip(options.batch, known):
             median, base = measure.median_ms(one, batch), measure.median_ms(found[first, batch], batch)
             speed = base / median if median and base else None
             line += [measure.number(median, "%.2f"), measure.number(speed, "%.2f"), measure.number(speed and speed * first / threads, "%.2f")]
         lines.append(line)
     problems = ["%d threads, batch %d: %s" % (*key, known["problem"]) for key, known in found.items() if "problem" in known]
-    return "\n\n".join([measure.table(head, lines), "speed-up: over %d threads; efficiency: speed-up for each thread." % first] + problems)
+    return "\n\n".join([measure.table(head, lines), "speed-up: over the first line; efficiency: speed-up for each thread."] + problems)
 
 
 def main():
