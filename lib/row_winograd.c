@@ -167,7 +167,7 @@ void icn_winograd_pack(const icn_problem *problem, const icn_config *config, con
   const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const int64_t width = panel_width(config);
   const icn_winograd_packing packing = {width, w.points * w.s.c * width, w.s.c * width};
-  memset(packed, 0, icn_winograd_pack_bytes(problem, config));
+  memset(packed, 0, (size_t)icn_winograd_pack_bytes(problem, config));
   icn_winograd_pack_panels(problem, config->value[ICN_WINOGRAD_M], &packing, constants, packed);
   for (int64_t oc = 0; oc < w.s.k; oc++) packed[panels(&w, config) * packing.panel_step + oc] = icn_conv_bias(problem, constants, oc);
 }

@@ -146,7 +146,7 @@ static void pack(const product_row *row, const icn_problem *problem, const icn_c
   const int64_t width = row->panel_width(&inner), panel = icn_round_up(w.s.c, row->depth_multiple) * width;
   const icn_winograd_packing packing = {width, panel, icn_div_up(w.s.k, width) * panel};
   float *bias = packed + product_bytes(row, &w, config) / sizeof(float);
-  memset(packed, 0, pack_bytes(row, problem, config));
+  memset(packed, 0, (size_t)pack_bytes(row, problem, config));
   icn_winograd_pack_panels(problem, config->value[ICN_WINOGRAD_M], &packing, constants, packed);
   for (int64_t oc = 0; oc < w.s.k; oc++) bias[oc] = icn_conv_bias(problem, constants, oc);
 }

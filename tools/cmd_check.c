@@ -76,7 +76,11 @@ static void add_row(const icn_executor *executor, const icn_layer_info *layer, c
   table_add(t, "%.2g", l->error);
   table_add(t, "%.2g", relative_error(l));
   table_add(t, "%.1f %%", 100 * l->part);
-  table_add(t, drift < 0 ? "" : "%.2g", drift);
+  if (drift < 0) {
+    table_add(t, "%s", "");
+  } else {
+    table_add(t, "%.2g", drift);
+  }
   table_add(t, "%s", l->wrong > 0 ? "BAD" : "ok");
 }
 

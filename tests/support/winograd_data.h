@@ -5,8 +5,9 @@
  * of all three stages, products and partial sums included, is then a multiple of a power of two, the grain, and at most the sum of the
  * absolute values of what it is made of. From stage to stage the number of grains in that sum only grows, so that it is enough to look at
  * the end: where icn_winograd_magnitude(), the sum of |A^T| (|G| |w|) (|B^T| |x|), is below 2^24 grains of the result at every output, no
- * operation rounds, in any order, with multiply-adds or without. U is made in double with rounded quotients and then rounded to float: that it comes out on the grain is looked at
- * too. Data are drawn, densest first, until this holds: F(6x6, 3x3) has room for one input in a window only. */
+ * operation rounds, in any order, with multiply-adds or without. U is made in double with rounded quotients and then rounded to float: that
+ * it comes out on the grain is looked at too. Data are drawn, densest first, until this holds: F(6x6, 3x3) has room for one input in a
+ * window only. */
 #ifndef ICN_TEST_WINOGRAD_DATA_H
 #define ICN_TEST_WINOGRAD_DATA_H
 
