@@ -127,6 +127,14 @@ static bool set_flag(bool *flag, bool value) {
   return changed;
 }
 
+/* Adds rows to those that the device is known to refuse; false when they do not fit. */
+static bool refuse_rows(icn_device_desc *desc, const char *rows) {
+  const size_t length = strlen(desc->refused_rows);
+  if (length + strlen(rows) + 2 > sizeof desc->refused_rows) return false;
+  snprintf(desc->refused_rows + length, sizeof desc->refused_rows - length, "%s%s", length == 0 ? "" : ",", rows);
+  return true;
+}
+
 /* Changes the description; false where it already is as the row wants it. */
 static bool change(const icn_quirk *quirk, icn_device_desc *desc) {
   switch (quirk->workaround) {
@@ -152,6 +160,8 @@ static bool change(const icn_quirk *quirk, icn_device_desc *desc) {
       if (desc->launch_seconds > 0) return false; /* measured */
       desc->launch_seconds = quirk->number * 1e-9;
       return true;
+    case ICN_AVOID_ROWS:
+      return refuse_rows(desc, quirk->text);
     case ICN_AVOID_FMA:
       desc->fast_fma = false;
       return true;
@@ -193,6 +203,7 @@ const char *icn_quirk_workaround_text(const icn_quirk *quirk, char text[ICN_QUIR
       [ICN_AVOID_LOCAL_TYPE] = "local memory counts as real",
       [ICN_AVOID_SUB_GROUPS] = "sub-groups count as absent",
       [ICN_AVOID_LAUNCHES] = "a launch is reckoned as %u ns",
+      [ICN_AVOID_ROWS] = "without the kernel rows %s",
       [ICN_AVOID_FMA] = "-cl-mad-enable, and no fma()",
       [ICN_AVOID_PROFILING] = "no profiling queue, layer times are 0",
       [ICN_AVOID_SUB_DEVICES] = "the device is not divided",

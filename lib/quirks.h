@@ -17,6 +17,7 @@ typedef enum icn_workaround {
   ICN_AVOID_LOCAL_TYPE,      /* local memory is real, whatever is reported */
   ICN_AVOID_SUB_GROUPS,      /* no rows with sub-groups */
   ICN_AVOID_LAUNCHES,        /* number: nanoseconds that one launch costs */
+  ICN_AVOID_ROWS,            /* text: kernel rows, separated by commas, that it computes wrongly: they are not taken */
   /* in what is done */
   ICN_AVOID_FMA,            /* multiply-adds may become mad(), never a slow fma(); the description's fast_fma is false too */
   ICN_AVOID_PROFILING,      /* no profiling queue; layer times are 0 */

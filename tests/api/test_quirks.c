@@ -570,6 +570,17 @@ static void wrong_results_are_warned_of(void **state) {
   assert_warned(begin(state, &LLVMPIPE), "rusticl_22_loops", "leaves its loops after 65535 rounds");
 }
 
+static void rows_with_long_items_are_not_taken(void **state) {
+  fixture *f = begin(state, &LLVMPIPE);
+  icn_context *context = open_with(f, "rusticl_22_long_items", "none");
+  assert_false(plan_has(context, " winograd_3x3 "));
+  icn_context_destroy(context);
+  context = open_without(f, "rusticl_22_long_items", "none");
+  assert_true(plan_has(context, " winograd_3x3 "));
+  icn_context_destroy(context);
+  end(f);
+}
+
 static void free_threads_are_warned_of(void **state) {
   fixture *f = begin(state, &POCL);
   assert_int_equal(unsetenv("POCL_AFFINITY"), 0);
@@ -628,6 +639,7 @@ int main(void) {
       cmocka_unit_test(old_mali_keeps_no_binaries),
       cmocka_unit_test(pocl_keeps_binaries_where_asked),
       cmocka_unit_test(wrong_results_are_warned_of),
+      cmocka_unit_test(rows_with_long_items_are_not_taken),
       cmocka_unit_test(free_threads_are_warned_of),
       cmocka_unit_test(unknown_names_are_refused),
       cmocka_unit_test(every_row_was_seen),

@@ -210,6 +210,9 @@ static const quirk_case QUIRK_CASES[] = {
     {"rusticl_22_loops",
      {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6", "OpenCL 3.0"},
      {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 19.1.7, 256 bits)", "25.0.7", "OpenCL 3.0"}},
+    {"rusticl_22_long_items",
+     {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6", "OpenCL 3.0"},
+     {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 19.1.7, 256 bits)", "25.0.7", "OpenCL 3.0"}},
     {"rusticl_22_profiling",
      {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6", "OpenCL 3.0"},
      {CPU, "Mesa/X.org", "rusticl", "llvmpipe (LLVM 19.1.7, 256 bits)", "25.0.7", "OpenCL 3.0"}},
@@ -279,6 +282,15 @@ static void assert_worked_around(const icn_quirk *quirk, const icn_device_desc *
     case ICN_AVOID_FMA:
       assert_false(after->fast_fma);
       assert_non_null(strstr(options, "-cl-mad-enable"));
+      break;
+    case ICN_AVOID_ROWS:
+      assert_string_equal(before->refused_rows, "");
+      assert_string_equal(after->refused_rows, quirk->text);
+      for (const char *row = quirk->text; *row != '\0'; row += strcspn(row, ",") + (row[strcspn(row, ",")] == ',')) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(row, ","), row);
+        assert_non_null(icn_row_find(name)); /* a row that is there */
+      }
       break;
     case ICN_AVOID_BUILD_OPTION:
       assert_non_null(strstr(options, quirk->text));

@@ -17,7 +17,8 @@ mkdir -p "$POCL_CACHE_DIR"
 cd "$ICN_WORK"
 ICN_BUILD=$ARM_BUILD
 echo "unit tests and bad input"
-run_ctest '^(unit|bad)$' || fail "tests without OpenCL"
+case $name in armhf) without='^unit\.(plan_devices|row_space)$' ;; *) without='' ;; esac # they list a folder, see above
+CTEST_WITHOUT=$without run_ctest '^(unit|bad)$' || fail "tests without OpenCL"
 hosts=$PASSED
 echo "kernels: each row once"
 CTEST_ONLY='^kernel\.(conv|matmul|pool|elementwise|reduce|move)$' run_ctest '^kernel$' ICN_TEST_CASES=one || fail "kernel rows"
