@@ -124,6 +124,7 @@ static icn_status fill_layers(icn_executor *executor, icn_error *error) {
                                            .flop = icn_problem_flop(&layer->problem),
                                            .bytes = icn_problem_bytes(&layer->problem),
                                            .value = layer->node < 0 ? "" : graph->values[graph->nodes[layer->node].output].name};
+    icn_emit_work(&layer->emit, &layer->problem, &executor->layers[i].row_flop, &executor->layers[i].row_bytes);
     if (executor->layers[i].problem == NULL) return icn_error_memory(error, strlen(key) + 1, "the layers' properties");
   }
   executor->layer_count = plan->layer_count;

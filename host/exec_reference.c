@@ -18,6 +18,8 @@ static icn_status fill_layer(icn_executor *executor, const icn_node *node, icn_e
     text = icn_problem_key(&problem, key);
     layer->flop = icn_problem_flop(&problem);
     layer->bytes = icn_problem_bytes(&problem);
+    layer->row_flop = layer->flop;
+    layer->row_bytes = layer->bytes;
   }
   layer->problem = icn_arena_text(&executor->arena, text, strlen(text));
   if (layer->problem == NULL) return icn_error_memory(error, strlen(text) + 1, "the layers' properties");

@@ -145,3 +145,19 @@ void icn_launch_local(icn_launch *launch, size_t bytes) {
   assert(bytes <= UINT32_MAX);
   next_argument(launch, ICN_ARG_LOCAL)->as.local_bytes = (uint32_t)bytes;
 }
+
+void icn_launch_work(icn_launch *launch, double flop, double bytes) {
+  launch->flop = flop;
+  launch->bytes = bytes;
+}
+
+void icn_emit_work(const icn_emit *emit, const icn_problem *problem, double *flop, double *bytes) {
+  *flop = *bytes = 0;
+  for (int i = 0; i < emit->launch_count; i++) {
+    *flop += emit->launch[i].flop;
+    *bytes += emit->launch[i].bytes;
+  }
+  if (*flop > 0 || *bytes > 0) return;
+  *flop = icn_problem_flop(problem);
+  *bytes = icn_problem_bytes(problem);
+}

@@ -50,6 +50,7 @@ typedef struct icn_launch {
   uint32_t local_bytes;       /* of the __local arrays that the kernel declares (ICN_ARG_LOCAL come on top) */
   int arg_count;
   icn_arg args[ICN_MAX_ARGS];
+  double flop, bytes; /* what it computes and moves at least; both 0: what the problem says (icn_emit_work) */
 } icn_launch;
 
 /* What a row makes of a problem. */
@@ -72,6 +73,10 @@ void icn_launch_int(icn_launch *launch, int64_t value); /* asserts that it fits:
 void icn_launch_float(icn_launch *launch, float value);
 void icn_launch_int8(icn_launch *launch, const int64_t value[8]);
 void icn_launch_local(icn_launch *launch, size_t bytes);
+/* For launches that do not do what the direct count says: Winograd has fewer products, transforms in addition, and larger weights. */
+void icn_launch_work(icn_launch *launch, double flop, double bytes);
+/* Of all launches; where none says it, the problem's direct count. */
+void icn_emit_work(const icn_emit *emit, const icn_problem *problem, double *flop, double *bytes);
 /* What the launch needs of a device's limits (lib/plan_limits.c): bytes of its arguments, of local memory. */
 uint64_t icn_launch_argument_bytes(const icn_launch *launch);
 uint64_t icn_launch_local_bytes(const icn_launch *launch);

@@ -194,6 +194,9 @@ icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *
                                              slice_elems(&w, config)});
   icn_launch_int(launch, icn_problem_has(problem, ICN_CONV_RESIDUAL) ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
+  const int m = config->value[ICN_WINOGRAD_M];
+  icn_launch_work(launch, icn_winograd_input_flop(&w, m) + icn_winograd_product_flop(&w) + icn_winograd_output_flop(&w, m),
+                  icn_problem_bytes(problem) + 4.0 * (double)((w.points - w.s.kh * w.s.kw) * w.s.c * w.s.k));
   emit->scratch_bytes[0] = (uint64_t)(items * slice_elems(&w, config)) * sizeof(float);
   return ICN_OK;
 }

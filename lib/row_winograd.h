@@ -20,6 +20,10 @@ icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m);
 
 /* m of F(m, r) that are tried, ended by 0. */
 extern const int32_t icn_winograd_ms[];
+/* Operations of the transforms of all tiles, each as one multiply-add; of the products. */
+double icn_winograd_input_flop(const icn_winograd_sizes *w, int m);
+double icn_winograd_output_flop(const icn_winograd_sizes *w, int m);
+double icn_winograd_product_flop(const icn_winograd_sizes *w);
 /* There is such a tile, and its error is small enough: in two dimensions at most 8 x 8 points (11 x 11 with stride 2, where each phase has
  * half of them), since the error grows with the square of what one dimension gives: F(6x6, 5x5) is at 1e-4 of the largest output. */
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m);

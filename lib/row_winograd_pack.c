@@ -37,6 +37,20 @@ icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m) {
   return w;
 }
 
+double icn_winograd_input_flop(const icn_winograd_sizes *w, int m) {
+  const double lines = w->dims == 2 ? 2.0 * w->n : 1;
+  return 2 * lines * icn_winograd_operations(m, w->r, w->stride).input * (double)(w->tiles * w->s.c);
+}
+
+double icn_winograd_output_flop(const icn_winograd_sizes *w, int m) {
+  const double lines = w->dims == 2 ? w->n + m : 1;
+  return 2 * lines * icn_winograd_operations(m, w->r, w->stride).output * (double)(w->tiles * w->s.k);
+}
+
+double icn_winograd_product_flop(const icn_winograd_sizes *w) {
+  return 2.0 * (double)(w->points * w->tiles) * (double)(w->s.c * w->s.k);
+}
+
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m) {
   icn_winograd tile;
   const int most = w->dims == 1 ? ICN_WINOGRAD_MAX_N : w->stride == 1 ? MOST_SIDE : MOST_SIDE_STRIDE2;

@@ -102,9 +102,8 @@ static double cost(const product_row *row, const icn_problem *problem, const icn
   const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const icn_problem product = icn_winograd_product(&w);
   const icn_config inner = product_config(config);
-  const icn_winograd_ops ops = icn_winograd_operations(config->value[ICN_WINOGRAD_M], w.r, w.stride);
-  const double lines_in = w.dims == 2 ? 2.0 * w.n : 1, lines_out = w.dims == 2 ? w.n + config->value[ICN_WINOGRAD_M] : 1;
-  const double flop = 2.0 * (double)w.tiles * ((double)w.s.c * lines_in * ops.input + (double)w.s.k * lines_out * ops.output);
+  const int m = config->value[ICN_WINOGRAD_M];
+  const double flop = icn_winograd_input_flop(&w, m) + icn_winograd_output_flop(&w, m);
   /* V and M are written once and read once; the product counts the other time. */
   const double bytes = icn_problem_bytes(problem) + 4.0 * (double)(w.tiles * w.points * (w.s.c + w.s.k));
   return row->cost(&product, device, &inner) + icn_cost_on_target(device, row->target, icn_cost_of(device, flop, bytes, 0.25, 2));
@@ -185,6 +184,16 @@ done:
   return status;
 }
 
+/* The transforms read and write an operand and V or M; the product both of these and U. */
+static void count_work(const icn_problem *problem, const icn_winograd_sizes *w, int m, icn_emit *emit) {
+  const double v = (double)(w->points * w->tiles * w->s.c), product = (double)(w->points * w->tiles * w->s.k);
+  const double y = (double)(w->s.pixels * w->s.k) * (icn_problem_has(problem, ICN_CONV_RESIDUAL) ? 2 : 1);
+  icn_launch *last = &emit->launch[emit->launch_count - 1];
+  icn_launch_work(&emit->launch[0], icn_winograd_input_flop(w, m), 4 * ((double)(w->s.pixels_in * w->s.c) + v));
+  icn_launch_work(&emit->launch[1], icn_winograd_product_flop(w), 4 * (v + product + (double)(w->points * w->s.c * w->s.k)));
+  icn_launch_work(last, icn_winograd_output_flop(w, m), 4 * (product + y));
+}
+
 static icn_status emit_all(const product_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
                            icn_emit *emit, icn_error *error) {
   icn_status status = ICN_OK;
@@ -207,6 +216,7 @@ static icn_status emit_all(const product_row *row, const icn_problem *problem, c
   push_grid(launch, &w);
   icn_launch_int(launch, icn_problem_has(problem, ICN_CONV_RESIDUAL) ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
+  count_work(problem, &w, config->value[ICN_WINOGRAD_M], emit);
   emit->scratch_bytes[0] = (uint64_t)(w.tiles * w.points * w.s.c) * sizeof(float);
   emit->scratch_bytes[1] = (uint64_t)(w.tiles * w.points * w.s.k) * sizeof(float);
 done:

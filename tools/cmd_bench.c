@@ -144,11 +144,19 @@ static void add_row(table *t, const icn_executor *executor, const timing *time, 
     table_add(t, "%s", bytes_text((double)(memory.arena_bytes + memory.weight_bytes + memory.input_bytes + memory.output_bytes), bytes));
 }
 
-/* A layer cannot be faster than its arithmetic and its memory traffic allow: the larger of the two parts of the measured peaks. */
-static double part_of_peak(const icn_layer_info *layer, double seconds, double flops, double bandwidth) {
-  if (seconds <= 0.0 || flops <= 0.0 || bandwidth <= 0.0) return 0.0;
-  double compute = layer->flop / flops, traffic = layer->bytes / bandwidth;
-  return (compute > traffic ? compute : traffic) / seconds;
+/* A layer cannot be faster than its row's arithmetic and memory traffic allow: the longer of the two at the measured peaks. 0: unknown. */
+static double bound_seconds(const icn_layer_info *layer, double flops, double bandwidth) {
+  if (flops <= 0.0 || bandwidth <= 0.0) return 0.0;
+  double compute = layer->row_flop / flops, traffic = layer->row_bytes / bandwidth;
+  return compute > traffic ? compute : traffic;
+}
+
+/* `part` of `whole` as percent, "-" where the whole is unknown. */
+static void add_part(table *t, double part, double whole) {
+  if (whole > 0.0)
+    table_add(t, "%.0f%%", part / whole * 100.0);
+  else
+    table_add(t, "-");
 }
 
 /* The layers' numbers as they are to be printed: as they run, or the slowest first. NEW. */
@@ -166,22 +174,28 @@ static size_t *order_of_layers(const bench *b, const layer_times *times) {
 static void print_layers(const bench *b, const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
   table t;
   size_t *order = order_of_layers(b, times);
-  static const char *const headings[] = {"layer", "row", "us", "share", "GFLOP/s", "peak", "KiB", "problem"};
-  table_init(&t, "llrrrrrl");
+  static const char *const headings[] = {"layer", "row",  "us",   "share", "GFLOP/s", "row's",
+                                         "peak",  "GB/s", "bound", "KiB",   "problem"};
+  double bounds = 0.0;
+  table_init(&t, "llrrrrrrrrl");
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
   for (size_t i = 0; i < times->count; i++) {
     icn_layer_info layer = icn_executor_layer(executor, order[i]);
-    double seconds = times->seconds[order[i]];
+    double seconds = times->seconds[order[i]], bound = bound_seconds(&layer, flops, bandwidth);
+    bounds += bound;
     table_add(&t, "%s", layer.name);
     table_add(&t, "%s", layer.row);
     table_add(&t, "%.1f", seconds * 1e6);
     table_add(&t, "%.1f%%", times->total > 0.0 ? seconds / times->total * 100.0 : 0.0);
     table_add(&t, "%.1f", seconds > 0.0 ? layer.flop / seconds * 1e-9 : 0.0);
-    if (flops > 0.0)
-      table_add(&t, "%.0f%%", part_of_peak(&layer, seconds, flops, bandwidth) * 100.0);
+    table_add(&t, "%.1f", seconds > 0.0 ? layer.row_flop / seconds * 1e-9 : 0.0);
+    add_part(&t, layer.row_flop, seconds * flops);
+    add_part(&t, layer.row_bytes, seconds * bandwidth);
+    if (bound > 0.0)
+      table_add(&t, "%.2f", seconds / bound);
     else
       table_add(&t, "-");
-    table_add(&t, "%.1f", layer.bytes / 1024.0);
+    table_add(&t, "%.1f", layer.row_bytes / 1024.0);
     table_add(&t, "%s", layer.problem);
   }
   table_print(&t);
@@ -189,10 +203,10 @@ static void print_layers(const bench *b, const icn_executor *executor, const lay
   free(order);
   printf("all layers: %.2f ms of device time\n", times->total * 1e3);
   if (flops > 0.0)
-    printf(
-        "measured peaks of the device: %.1f GFLOP/s, %.1f GB/s; in column 'peak', the part that a layer reaches of the one that limits "
-        "it\n",
-        flops * 1e-9, bandwidth * 1e-9);
+    printf("measured peaks of the device: %.1f GFLOP/s, %.1f GB/s\n"
+           "GFLOP/s: on the direct count of operations; row's: on what the row does (Winograd: fewer products, and transforms);\n"
+           "peak, GB/s: the row's operations and KiB as parts of the measured peaks; bound: time over what the peaks allow, %.2f in all\n",
+           flops * 1e-9, bandwidth * 1e-9, bounds > 0.0 ? times->total / bounds : 0.0);
   putchar('\n');
 }
 
@@ -229,7 +243,9 @@ static void add_json_layers(cJSON *o, const icn_executor *executor, const layer_
     json_real(entry, "share", times->total > 0.0 ? times->seconds[i] / times->total : 0.0);
     json_real(entry, "flop", layer.flop);
     json_real(entry, "bytes", layer.bytes);
-    if (flops > 0.0) json_real(entry, "part_of_peak", part_of_peak(&layer, times->seconds[i], flops, bandwidth));
+    json_real(entry, "row_flop", layer.row_flop);
+    json_real(entry, "row_bytes", layer.row_bytes);
+    if (flops > 0.0) json_real(entry, "bound_seconds", bound_seconds(&layer, flops, bandwidth));
   }
 }
 
@@ -302,7 +318,8 @@ static int run(int argc, char **argv) {
       SESSION_BATCH_OPTION(b.so),
       {"repeat", "N", OPTION_INTEGER, &b.repeat, 1, 1000000, "time N runs; default: 20, or fewer where they take more than 10 seconds"},
       {"layers", NULL, OPTION_FLAG, &b.layers, 0, 0,
-       "also each layer: device time, share, GFLOP/s, which part of the device's measured peak that is, KiB read and written"},
+       "also each layer: device time, share, GFLOP/s on the direct count and on what the row does, parts of the device's measured peaks, and "
+       "how far above what these allow"},
       {"sort", "ORDER", OPTION_TEXT, &b.sort, 0, 0, "with --layers: time (the slowest first) or order (as they run, the default)"},
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),

@@ -294,6 +294,8 @@ typedef struct icn_layer_info {
   double bytes;        /* bytes read and written once each, weights included */
   double seconds;      /* 0 without profile */
   const char *value;   /* the name of the value that it writes (icn_executor_value), "" for a change of layout */
+  double row_flop;     /* what the row does instead: a Winograd row has fewer products, and transforms (a multiply-add is 2) */
+  double row_bytes;    /* bytes as the row has them: weights as it packs them, what its launches hand to each other */
 } icn_layer_info;
 ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);
