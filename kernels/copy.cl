@@ -1,6 +1,6 @@
 /* COPY: y[i0]..[i7] = x[i0]..[i7] between two views of one shape. Made by lib/row_copy.c. */
+#include "interleave.clh"
 #include "loop.clh"
-#include "vector.clh"
 
 #define NO_STRIDE (int8)(0)
 
@@ -21,20 +21,23 @@ __kernel void copy_any(__global const STORE *restrict x, int x_offset, __global 
  *   for each outer, a, b: y[a * y_step + b] = x[a + b * x_step]
  * Both kernels: global (tiles of a, tiles of b, outer). Checked by icn_copy_tile_applies. */
 
-/* An item a tile of A_TILE x B_TILE; local (1, 1, 1). */
-#define A_TILE 64
+/* An item a tile of a_tile x B_TILE; local (1, 1, 1). */
 #define B_TILE 16
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void copy_tile(__global const STORE *restrict x, int x_offset,
                                                                        __global STORE *restrict y, int y_offset, int a_size, int b_size,
                                                                        int y_step, int x_step, int rank, int8 dim, int8 y_stride,
-                                                                       int8 x_stride) {
+                                                                       int8 x_stride, int a_tile) {
   int4 at = icn_loop_offsets((int)get_global_id(2), rank, dim, y_stride, x_stride, NO_STRIDE, NO_STRIDE);
   x += x_offset + at.y;
   y += y_offset + at.x;
-  const int a_first = (int)get_global_id(0) * A_TILE, a_end = min(a_first + A_TILE, a_size);
+  const int a_first = (int)get_global_id(0) * a_tile, a_end = min(a_first + a_tile, a_size);
   const int b_first = (int)get_global_id(1) * B_TILE, b_end = min(b_first + B_TILE, b_size);
-  for (int a = a_first; a < a_end; a++)
+  int a = a_first;
+  if (b_size == 3 && y_step == 3) /* a picture */
+    for (; a + 4 <= a_end; a += 4)
+      icn_interleave3(vload4(0, x + a), vload4(0, x + a + x_step), vload4(0, x + a + 2 * x_step), y + a * 3);
+  for (; a < a_end; a++)
     for (int b = b_first; b < b_end; b++) y[a * y_step + b] = x[a + b * x_step];
 }
 

@@ -2,6 +2,7 @@
  *   unary   y[i] = f(x[i]; a, b, g)        binary  y[i] = f(x[i], b[i])        affine  y[i] = x[i] * b[i] + c[i]
  * i runs over the output; operands that are broadcast have stride 0. */
 #include "functions.clh"
+#include "interleave.clh"
 #include "loop.clh"
 
 #if VW == 1
@@ -35,6 +36,29 @@ __kernel void affine_any(__global const STORE *restrict x, int x_offset, __globa
   const int4 at = icn_loop_offsets(index, rank, dim, y_stride, x_stride, b_stride, none);
   const int c_at = icn_loop_offsets(index, rank, dim, c_stride, none, none, none).x;
   y[y_offset + at.x] = x[x_offset + at.y] * b[b_offset + at.z] + c[c_offset + c_at];
+}
+
+/* A picture's planes to pixels: in x the pixels of a channel are adjacent, in y the channels of a pixel. Item (i, j): pixels [i * chunk,
+ * (i + 1) * chunk) of image j. steps: from channel to channel in x, from image to image in x, from pixel to pixel in y, from image to image
+ * in y, of b, of c. Global: (pixels / chunk rounded up, images); local: (1, 1, 1). Checked by icn_affine_planes_applies. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void affine_planes(__global const STORE *restrict x, int x_offset,
+                                                                           __global const STORE *restrict b, int b_offset,
+                                                                           __global const STORE *restrict c, int c_offset,
+                                                                           __global STORE *restrict y, int y_offset, int pixels, int chunk,
+                                                                           int channels, int8 steps) {
+  const int image = (int)get_global_id(1), plane = steps.s0, pixel = steps.s2;
+  const int end = min(((int)get_global_id(0) + 1) * chunk, pixels);
+  int i = (int)get_global_id(0) * chunk;
+  x += x_offset + image * steps.s1;
+  y += y_offset + image * steps.s3;
+  b += b_offset;
+  c += c_offset;
+  if (channels == 3 && pixel == 3)
+    for (; i + 4 <= end; i += 4)
+      icn_interleave3(vload4(0, x + i) * b[0] + c[0], vload4(0, x + i + plane) * b[steps.s4] + c[steps.s5],
+                      vload4(0, x + i + 2 * plane) * b[2 * steps.s4] + c[2 * steps.s5], y + i * 3);
+  for (; i < end; i++)
+    for (int k = 0; k < channels; k++) y[i * pixel + k] = x[i + k * plane] * b[k * steps.s4] + c[k * steps.s5];
 }
 
 #else

@@ -5,6 +5,7 @@ set(ICN_KERNEL_FILES
   kernels/quad.clh
   kernels/copy.cl
   kernels/vector.clh
+  kernels/interleave.clh
   kernels/functions.clh
   kernels/elementwise.cl
   kernels/conv_direct.cl

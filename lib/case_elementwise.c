@@ -27,12 +27,20 @@ static void add_binary(icn_case_list *list, icn_function function, int rank, con
   icn_case_output(c, rank, out);
 }
 
-static void add_affine(icn_case_list *list, int rank, const int64_t *dim, unsigned flags) {
+static icn_case *add_affine(icn_case_list *list, int rank, const int64_t *dim, unsigned flags) {
   icn_case *c = icn_case_add(list, ICN_OP_AFFINE, flags);
   icn_case_input(c, 0, rank, dim);
   icn_case_constant(c, 1, 1, (const int64_t[]){dim[1]});
   icn_case_constant(c, 2, 1, (const int64_t[]){dim[1]});
   icn_case_output(c, rank, dim);
+  return c;
+}
+
+/* As a picture arrives: planes; wanted: pixels, `gap` elements between them. */
+static void add_affine_planes(icn_case_list *list, const int64_t *dim, int64_t gap, unsigned flags) {
+  icn_case *c = add_affine(list, 4, dim, flags | ICN_CASE_VIEWS_GIVEN);
+  c->problem.in[0] = icn_view_dense(&c->problem.in[0].shape);
+  c->problem.out = icn_view_device(&c->problem.out.shape, dim[1] + gap);
 }
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
@@ -78,6 +86,11 @@ static void add_affine_cases(icn_case_list *list) {
   add_affine(list, 3, DIMS(2, 5, 33), 0);
   add_affine(list, 5, DIMS(2, 3, 2, 4, 5), 0);
   add_affine(list, 4, DIMS(1, 24, 3, 3), ICN_CASE_SPECIAL);
+  add_affine_planes(list, DIMS(2, 3, 7, 9), 0, 0);
+  add_affine_planes(list, DIMS(1, 3, 41, 43), 0, ICN_CASE_SPECIAL);
+  add_affine_planes(list, DIMS(2, 5, 3, 11), 0, 0);
+  add_affine_planes(list, DIMS(1, 3, 6, 7), 4, 0);
+  add_affine_planes(list, DIMS(1, 1, 1, 13), 0, 0);
 }
 
 void icn_cases_elementwise(icn_case_list *list) {

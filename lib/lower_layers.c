@@ -209,7 +209,11 @@ static icn_status read_operands(icn_lowering *lowering, const icn_node *node, op
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
     slots->in[i].storage = -1;
     if (!icn_problem_has(&problem, i) || icn_problem_is_constant(&problem, i)) continue;
-    ICN_TRY(icn_lower_read(lowering, node->inputs[i], &slots->in[i], error));
+    /* It moves every element anyway: a graph input need not be copied to the device's order first. */
+    if (node->op == ICN_OP_AFFINE && i == 0)
+      ICN_TRY(icn_lower_read_raw(lowering, node->inputs[i], &slots->in[i], error));
+    else
+      ICN_TRY(icn_lower_read(lowering, node->inputs[i], &slots->in[i], error));
   }
 done:
   return status;

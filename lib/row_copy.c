@@ -6,8 +6,8 @@
 #include "rows.h"
 
 enum { CPU_ITEM_ELEMS = 8192, GPU_VECTOR = 4, INNER = ICN_LOOP_RANK - 1 };
-enum { CPU_A_TILE = 64, CPU_B_TILE = 16, GPU_TILE = 16, GPU_TILE_ROWS = 4 }; /* as in copy.cl */
-enum { GPU_TILE_BYTES = GPU_TILE * (GPU_TILE + 1) * sizeof(float) };         /* local memory of copy_tile_group */
+enum { CPU_TILE_ELEMS = 4096, CPU_LEAST_A = 64, CPU_B_TILE = 16, GPU_TILE = 16, GPU_TILE_ROWS = 4 }; /* tiles as in copy.cl */
+enum { GPU_TILE_BYTES = GPU_TILE * (GPU_TILE + 1) * sizeof(float) };                                 /* local memory of copy_tile_group */
 
 static icn_loop copy_loop(const icn_problem *problem) {
   const icn_view *views[] = {&problem->out, &problem->in[0]};
@@ -174,9 +174,11 @@ icn_status icn_copy_tile_emit(const icn_problem *problem, const icn_device_desc 
   (void)device, (void)config, (void)error;
   transpose t;
   if (icn_shape_elems(&problem->out.shape) == 0 || !transpose_of(problem, &t, NULL)) return ICN_OK;
+  const int64_t a_tile = icn_max64(CPU_LEAST_A, CPU_TILE_ELEMS / icn_min64(t.b_size, CPU_B_TILE));
   icn_launch *launch = icn_emit_launch(emit, "copy.cl", "copy_tile");
-  icn_launch_single_items(launch, icn_div_up(t.a_size, CPU_A_TILE), icn_div_up(t.b_size, CPU_B_TILE), icn_loop_elems(&t.outer));
+  icn_launch_single_items(launch, icn_div_up(t.a_size, a_tile), icn_div_up(t.b_size, CPU_B_TILE), icn_loop_elems(&t.outer));
   push_transpose(launch, &t);
+  icn_launch_int(launch, a_tile);
   return ICN_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Rows for UNARY, BINARY and AFFINE (kernels/elementwise.cl): a universal row each, and runs of adjacent elements in vectors for CPU
- * devices (long pieces) and GPUs (four elements an item). */
+ * devices (long pieces) and GPUs (four elements an item); a picture's planes to pixels, scaled, for CPU devices. */
 #include <string.h>
 
 #include "row_support.h"
@@ -187,5 +187,45 @@ icn_status icn_element_run_emit(const icn_problem *problem, const icn_device_des
   icn_launch_loop(launch, &outer, views);
   for (int v = 1; v < views; v++) icn_launch_int(launch, loop.stride[v][INNER]);
   push_function(launch, problem);
+  return ICN_OK;
+}
+
+/* ------------------------------------------------------------ affine_planes: a picture in the model's order to NHWC */
+
+enum { PLANES_ITEM_ELEMS = 4096 };
+
+bool icn_affine_planes_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  (void)device;
+  const icn_view *x = &problem->in[0], *y = &problem->out;
+  if (!shapes_ok(problem, why_not)) return false;
+  if (y->shape.rank != 4 || !icn_shape_equal(&x->shape, &y->shape))
+    return icn_decline(why_not, "input and output are no images of one shape");
+  const int64_t h = y->shape.dim[2], w = y->shape.dim[3];
+  if ((w > 1 && x->stride[3] != 1) || (h > 1 && x->stride[2] != w))
+    return icn_decline(why_not, "the pixels of the input's channels are not adjacent");
+  if (!icn_view_is_nhwc(y)) return icn_decline(why_not, "the output is not NHWC");
+  return true;
+}
+
+double icn_affine_planes_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
+  (void)config;
+  return element_cost(problem, device, 3, 16);
+}
+
+icn_status icn_affine_planes_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
+                                  icn_error *error) {
+  (void)device, (void)config, (void)error;
+  const icn_view *x = &problem->in[0], *y = &problem->out;
+  const int64_t *dim = y->shape.dim, pixels = dim[2] * dim[3], chunk = icn_max64(4, PLANES_ITEM_ELEMS / icn_max64(1, dim[1]) / 4 * 4);
+  if (icn_shape_elems(&y->shape) == 0) return ICN_OK;
+  icn_launch *launch = icn_emit_launch(emit, "elementwise.cl", "affine_planes");
+  icn_launch_options(launch, "-D VW=1");
+  icn_launch_single_items(launch, icn_div_up(pixels, chunk), dim[0], 1);
+  push_tensors(launch, problem);
+  icn_launch_int(launch, pixels);
+  icn_launch_int(launch, chunk);
+  icn_launch_int(launch, dim[1]);
+  icn_launch_int8(launch, (const int64_t[8]){x->stride[1], x->stride[0], icn_view_pixel_stride(y), y->stride[0], problem->in[1].stride[0],
+                                             problem->in[2].stride[0]});
   return ICN_OK;
 }
