@@ -7,7 +7,8 @@
 #include "common.clh"
 
 /* Views hold the strides of n, c, h, w in lo and the dims in hi (weights: oc, ic, kh, kw). window: stride, dilation, leading padding as
- * (h, w) pairs, then input and output channels of a group. extra: has bias, its stride, has scale, its stride, has residual. */
+ * (h, w) pairs, then input and output channels of a group. extra: has bias, its stride, has scale, its stride, has residual, first
+ * channel that the activation is for. */
 __kernel void conv_direct(__global const STORE *x, int x_offset, __global const STORE *w, int w_offset, __global const STORE *bias,
                           int bias_offset, __global const STORE *scale, int scale_offset, __global const STORE *residual, int residual_offset,
                           __global STORE *y, int y_offset, int count, int8 x_view, int8 w_view, int8 y_view, int8 residual_view, int8 window,
@@ -37,5 +38,6 @@ __kernel void conv_direct(__global const STORE *x, int x_offset, __global const 
   if (extra.s0) sum += bias[bias_offset + oc * extra.s1];
   if (extra.s4)
     sum += residual[residual_offset + n * residual_view.s0 + oc * residual_view.s1 + oy * residual_view.s2 + ox * residual_view.s3];
-  y[y_offset + n * y_view.s0 + oc * y_view.s1 + oy * y_view.s2 + ox * y_view.s3] = icn_activate(sum, function, alpha, beta);
+  y[y_offset + n * y_view.s0 + oc * y_view.s1 + oy * y_view.s2 + ox * y_view.s3] =
+      icn_activate(sum, oc < extra.s5 ? 0 : function, alpha, beta);
 }

@@ -18,7 +18,8 @@
 #define A_ROW (BM + 4) /* a row of the x tile, padded against bank conflicts */
 #define LOADS (BM * BK / ITEMS)
 
-/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group; window: kh, kw, stride,
+/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
+ * activation is for (a multiple of 8); window: kh, kw, stride,
  * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
     __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
@@ -83,7 +84,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
   const int oc = panel * BN + column, lanes = min(out.s4 - oc, 4);
   y += y_offset + group * out.s4 + oc;
   residual += residual_offset + group * out.s4 + oc;
-  const float4 activation = icn_activation(function, alpha, beta);
+  const float4 activation = icn_activation(oc < out.s5 ? 0 : function, alpha, beta);
 #pragma unroll
   for (int i = 0; i < 4; i++) {
     const int m = tile + row + i;

@@ -68,8 +68,8 @@
                                  residual + (size_t)m##i * residual_stride + 4, residual_stride, activation);)            \
   }
 
-/* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group;
- * window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+/* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group,
+ * first channel that the activation is for (a multiple of 8); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel void conv_item(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
                         int8 window, int residual_stride, int function, float alpha, float beta) {
@@ -104,6 +104,6 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const ST
   const int lanes = out.s4 - column;
   y += y_offset + group * out.s4 + column;
   residual += residual_offset + group * out.s4 + column;
-  const float4 activation = icn_activation(function, alpha, beta);
+  const float4 activation = icn_activation(column < out.s5 ? 0 : function, alpha, beta);
   EACH_PIXEL(FINISH)
 }

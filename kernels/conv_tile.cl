@@ -9,8 +9,8 @@
  * global: tiles, panels, groups; local: 1, 1, 1. Checked by icn_conv_tile_applies() in lib/row_conv_tile.c. */
 #include "tile.clh"
 
-/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group; window: kh, kw, stride,
- * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
+ * activation is for (a multiple of VW); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros, int zeros_offset, int8 in, int8 out, int8 window,
@@ -77,10 +77,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
 
   /* The usual case straight from the registers. */
   if (live == MR && count == NR && residual_stride == 0 && function <= ICN_FN_RELU) {
-    const VEC least = function == ICN_FN_RELU ? 0 : -INFINITY;
 #pragma unroll
     for (int j = 0; j < NV; j++) {
-      const VEC b = VLOAD(j, bias);
+      const VEC b = VLOAD(j, bias), least = function == ICN_FN_RELU && oc + j * VW >= out.s5 ? 0 : -INFINITY;
 #pragma unroll
       for (int i = 0; i < MR; i++) {
         const VEC v = acc[i][j] + b;
@@ -100,7 +99,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     for (int j = 0; j * VW < count; j++) {
       VEC v = VLOAD(i * NV + j, sums) + VLOAD(j, bias);
       if (residual_stride != 0) v += icn_load_some(residual + j * VW, count - j * VW);
-      icn_store_some(icn_activate_vec(v, function, alpha, beta), y + j * VW, count - j * VW);
+      icn_store_some(icn_activate_vec(v, oc + j * VW < out.s5 ? 0 : function, alpha, beta), y + j * VW, count - j * VW);
     }
     y += y_stride;
     residual += residual_stride;

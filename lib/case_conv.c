@@ -93,8 +93,11 @@ static void add_groups(icn_case_list *list) {
 static void add_residual(icn_case *c) { icn_case_input(c, ICN_CONV_RESIDUAL, 4, c->problem.out.shape.dim); }
 
 static void add_epilogues(icn_case_list *list) {
-  static const icn_epilogue EPILOGUES[] = {
-      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}, {ICN_FN_CLIP, 1.5f, -0.5f}, {ICN_FN_LEAKY_RELU, 0.25f, 0}};
+  static const icn_epilogue EPILOGUES[] = {{ICN_FN_IDENTITY, 0, 0, 0},
+                                           {ICN_FN_RELU, 0, 0, 0},
+                                           {ICN_FN_CLIP, -0.5f, 1.5f, 0},
+                                           {ICN_FN_CLIP, 1.5f, -0.5f, 0},
+                                           {ICN_FN_LEAKY_RELU, 0.25f, 0, 0}};
   static const int64_t OUTPUTS[] = {5, 48};
   for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
     for (size_t k = 0; k < 2; k++)
@@ -106,6 +109,28 @@ static void add_epilogues(icn_case_list *list) {
         c->problem.epilogue = EPILOGUES[e];
         if (residual) add_residual(c);
       }
+}
+
+/* Channels without the activation before those with it; more of either than a register tile is wide, and a number that is no multiple of
+ * one. */
+static void add_linear(icn_case_list *list) {
+  static const struct {
+    int64_t c, oc;
+    int32_t from;
+  } SIZES[] = {{6, 48, 16}, {5, 33, 16}, {7, 176, 32}, {4, 240, 192}, {3, 20, 5}, {6, 64, 64}};
+  static const icn_epilogue EPILOGUES[] = {{ICN_FN_RELU, 0, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f, 0}};
+  for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
+    for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
+      for (int residual = 0; residual < 2; residual++) {
+        icn_case *c = add_square(list, SIZES[i].c, 7, 6, SIZES[i].oc, residual ? 3 : 1);
+        c->problem.epilogue = EPILOGUES[e];
+        c->problem.epilogue.from = SIZES[i].from;
+        if (residual) add_residual(c);
+      }
+  icn_case *c = add(list, 2, 8, 5, 5, 24, &(window){{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2}); /* groups: only the universal row */
+  c->problem.epilogue = (icn_epilogue){ICN_FN_RELU, 0, 0, 16};
+  c = add(list, 1, 32, 5, 5, 32, &(window){{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 32});
+  c->problem.epilogue = (icn_epilogue){ICN_FN_RELU, 0, 0, 16};
 }
 
 /* Weight scale, no bias, weights that are not constant. */
@@ -170,7 +195,7 @@ static void add_specials(icn_case_list *list) {
     const window *window;
   } CASES[] = {{1, 3, 9, 9, 5, &SAME},  {2, 6, 7, 8, 48, &SAME},       {1, 4, 8, 7, 33, &ODD},
                {1, 17, 6, 6, 40, &ONE}, {2, 20, 7, 6, 20, &DEPTHWISE}, {1, 4, 7, 7, 6, &GROUPS}};
-  static const icn_epilogue EPILOGUES[] = {{ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f}};
+  static const icn_epilogue EPILOGUES[] = {{ICN_FN_IDENTITY, 0, 0, 0}, {ICN_FN_RELU, 0, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f, 0}};
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
     for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++) {
       icn_case *c = add(list, CASES[i].n, CASES[i].c, CASES[i].h, CASES[i].w, CASES[i].oc, CASES[i].window);
@@ -185,6 +210,7 @@ void icn_cases_conv(icn_case_list *list) {
   add_channels(list);
   add_groups(list);
   add_epilogues(list);
+  add_linear(list);
   add_inputs(list);
   add_views(list);
   add_specials(list);

@@ -82,7 +82,7 @@ static void add_third(icn_case_list *list) {
       else
         icn_case_input(c, 2, THIRD[i].rank, THIRD[i].dim);
       c->problem.params.beta = variant & 2 ? 2.0f : 1.0f;
-      c->problem.epilogue = (icn_epilogue){variant & 2 ? ICN_FN_CLIP : ICN_FN_LEAKY_RELU, 0.125f, 6};
+      c->problem.epilogue = (icn_epilogue){variant & 2 ? ICN_FN_CLIP : ICN_FN_LEAKY_RELU, 0.125f, 6, 0};
     }
   icn_case *c = add(list, (shape){3, {3, 5, 7}}, (shape){2, {7, 20}}, (shape){3, {3, 5, 20}}, true);
   icn_case_input(c, 2, 3, (const int64_t[]){3, 5, 20});

@@ -65,7 +65,7 @@ static void copy_pair(int64_t to[2], const int64_t from[2]) {
 /* Bias and activation behind the window, as swap_pool leaves them there. */
 static void add_epilogues(icn_case_list *list) {
   static const icn_epilogue EPILOGUES[] = {
-      {ICN_FN_IDENTITY, 0, 0}, {ICN_FN_RELU, 0, 0}, {ICN_FN_CLIP, -0.5F, 1.5F}, {ICN_FN_LEAKY_RELU, 0.125F, 0}};
+      {ICN_FN_IDENTITY, 0, 0, 0}, {ICN_FN_RELU, 0, 0, 0}, {ICN_FN_CLIP, -0.5F, 1.5F, 0}, {ICN_FN_LEAKY_RELU, 0.125F, 0, 0}};
   for (size_t e = 0; e < sizeof EPILOGUES / sizeof EPILOGUES[0]; e++)
     for (int variant = 0; variant < 4; variant++) {
       const int64_t channels = variant & 1 ? 37 : 3, side = variant & 2 ? 11 : 5, kernel = variant & 2 ? 9 : 3;

@@ -425,6 +425,16 @@ static const shape_rule RULES[ICN_OP_COUNT] = {
     [ICN_OP_CONCAT] = rule_concat,
 };
 
+/* Channels below `from` get no function: a convolution's own. */
+static icn_status check_epilogue(const icn_graph *graph, const icn_node *node, icn_error *error) {
+  icn_status status = ICN_OK;
+  const int64_t most = node->op == ICN_OP_CONV ? out_shape(graph, node)->dim[1] : 0;
+  ICN_REQUIRE(node->epilogue.from >= 0 && node->epilogue.from <= most, ICN_FORMAT, AT "its function begins at channel %d of %lld",
+              WHO(node), (int)node->epilogue.from, (long long)most);
+done:
+  return status;
+}
+
 static icn_status check_value(const icn_graph *graph, size_t v, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_value *value = &graph->values[v];
@@ -491,6 +501,7 @@ icn_status icn_graph_validate(const icn_graph *graph, icn_error *error) {
     if (graph->nodes[n].op == ICN_OP_NONE) continue;
     ICN_TRY(check_node_indices(graph, n, error));
     ICN_TRY(RULES[graph->nodes[n].op](graph, &graph->nodes[n], error));
+    ICN_TRY(check_epilogue(graph, &graph->nodes[n], error));
   }
 done:
   return status;

@@ -73,6 +73,7 @@ static bool view_ok(const icn_view *view, const char *what, int number, icn_reas
 
 bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not) {
   if (problem->precision != ICN_PRECISION_FP32) return icn_decline(why_not, "only fp32 is computed");
+  if (problem->epilogue.from != 0 && problem->op != ICN_OP_CONV) return icn_decline(why_not, "only a convolution has linear channels");
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(problem, i) && !view_ok(&problem->in[i], "input", i, why_not)) return false;
   return view_ok(&problem->out, "output", 0, why_not);

@@ -103,10 +103,11 @@ typedef struct icn_params {
 } icn_params;
 
 /* What is applied to a CONV, CONV_TRANSPOSE or MATMUL result before it is stored: (+ bias), (+ residual), then function (IDENTITY ..
- * LEAKY_RELU). */
+ * LEAKY_RELU). CONV: channels below `from` get no function: a branch that goes on linearly is computed beside others (merge_siblings). */
 typedef struct icn_epilogue {
   icn_function function;
   float alpha, beta;
+  int32_t from;
 } icn_epilogue;
 
 const char *icn_op_name(icn_op op);                   /* "conv" */

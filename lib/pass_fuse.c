@@ -23,7 +23,7 @@ icn_status icn_pass_fuse_activation(icn_graph *graph, int *changed, icn_error *e
     if (node->op != ICN_OP_UNARY || !is_epilogue_function(node->params.function)) continue;
     icn_node *producer = open_producer(graph, uses, node->inputs[0]);
     if (producer == NULL) continue;
-    producer->epilogue = (icn_epilogue){node->params.function, node->params.alpha, node->params.beta};
+    producer->epilogue = (icn_epilogue){.function = node->params.function, .alpha = node->params.alpha, .beta = node->params.beta};
     icn_pass_absorb(graph, producer, node);
     (*changed)++;
   }

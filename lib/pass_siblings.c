@@ -1,17 +1,21 @@
 /* merge_siblings: 1x1 convolutions that read one tensor and end in the same function are one matrix product: their weights side by side,
- * its result cut into theirs. One launch where there were two to four, wider panels, and the input is read once. The one whose result
- * begins a join goes last: lowering then puts the others' channels before that join in memory, and nothing is copied (lower_views.c). */
+ * its result cut into theirs. One launch where there were two to four, wider panels, and the input is read once. Those that end in no
+ * function (one that swap_pool has put before its pool) may be among them: their channels go first, the function begins behind them. The
+ * one whose result begins a join goes last: lowering then puts the others' channels before that join in memory, and nothing is copied
+ * (lower_views.c). */
 #include <string.h>
 
 #include "pass_support.h"
 
-enum { MOST_SIBLINGS = 8 };
+/* Linear channels are whole vectors, of the widest that a row has: none has to apply its function to a part of one. */
+enum { MOST_SIBLINGS = 8, WIDEST_VECTOR = 16 };
 
 typedef struct family {
   int nodes[MOST_SIBLINGS]; /* in the order of their channels in the joined result */
   int count;
-  int64_t channels;
-  bool bias, scale; /* some member has one */
+  int64_t channels, linear_channels;
+  bool bias, scale;      /* some member has one */
+  icn_epilogue epilogue; /* of the members that are not linear; where there are none, none */
 } family;
 
 static bool is_constant_or_absent(const icn_graph *graph, int value) { return value == ICN_NO_VALUE || icn_pass_is_constant(graph, value); }
@@ -43,9 +47,10 @@ static bool is_candidate(const icn_graph *graph, const icn_node *node) {
   return is_vector_or_absent(graph, bias, count) && is_vector_or_absent(graph, scale, count);
 }
 
-static bool are_siblings(const icn_node *a, const icn_node *b) {
-  return a->inputs[ICN_CONV_X] == b->inputs[ICN_CONV_X] && memcmp(&a->params, &b->params, sizeof a->params) == 0 &&
-         a->epilogue.function == b->epilogue.function && a->epilogue.alpha == b->epilogue.alpha && a->epilogue.beta == b->epilogue.beta;
+static bool is_linear(const icn_node *node) { return node->epilogue.function == ICN_FN_IDENTITY; }
+
+static bool same_function(const icn_epilogue *a, const icn_epilogue *b) {
+  return a->function == b->function && a->alpha == b->alpha && a->beta == b->beta;
 }
 
 /* True when the value is the first part of a join of channels. */
@@ -57,23 +62,61 @@ static bool begins_join(const icn_graph *graph, int value) {
   return false;
 }
 
-static family find_family(const icn_graph *graph, int first) {
+static void swap_members(family *f, int a, int b) {
+  const int node = f->nodes[a];
+  f->nodes[a] = f->nodes[b];
+  f->nodes[b] = node;
+}
+
+static void add_member(const icn_graph *graph, family *f, int n) {
+  const icn_node *node = &graph->nodes[n];
+  const int64_t channels = graph->values[node->output].shape.dim[1];
+  f->nodes[f->count++] = n;
+  f->channels += channels;
+  if (is_linear(node)) f->linear_channels += channels;
+  if (!is_linear(node)) f->epilogue = node->epilogue;
+  f->bias = f->bias || icn_pass_input(node, ICN_CONV_BIAS) != ICN_NO_VALUE;
+  f->scale = f->scale || icn_pass_input(node, ICN_CONV_SCALE) != ICN_NO_VALUE;
+}
+
+/* Node `first` and those behind it that are like it; with `mixed` set, linear ones beside others. */
+static family collect(const icn_graph *graph, int first, bool mixed) {
   family f = {.count = 0};
+  const icn_node *one = &graph->nodes[first];
   for (int n = first; (size_t)n < graph->node_count && f.count < MOST_SIBLINGS; n++) {
     const icn_node *node = &graph->nodes[n];
-    if (!is_candidate(graph, node) || !are_siblings(&graph->nodes[first], node)) continue;
-    f.nodes[f.count++] = n;
-    f.channels += graph->values[node->output].shape.dim[1];
-    f.bias = f.bias || icn_pass_input(node, ICN_CONV_BIAS) != ICN_NO_VALUE;
-    f.scale = f.scale || icn_pass_input(node, ICN_CONV_SCALE) != ICN_NO_VALUE;
+    if (!is_candidate(graph, node) || node->inputs[ICN_CONV_X] != one->inputs[ICN_CONV_X] ||
+        memcmp(&node->params, &one->params, sizeof node->params) != 0)
+      continue;
+    const bool some_function = f.linear_channels < f.channels;
+    const bool alike = mixed ? is_linear(node) || !some_function || same_function(&node->epilogue, &f.epilogue)
+                             : same_function(&node->epilogue, &one->epilogue);
+    if (alike) add_member(graph, &f, n);
   }
-  for (int i = 0; i + 1 < f.count; i++) {
-    if (!begins_join(graph, graph->nodes[f.nodes[i]].output)) continue;
-    const int last = f.nodes[f.count - 1];
-    f.nodes[f.count - 1] = f.nodes[i];
-    f.nodes[i] = last;
+  return f;
+}
+
+/* Linear members first, the one that begins a join last where it is not among them. */
+static void order(const icn_graph *graph, family *f) {
+  int linear = 0;
+  for (int i = 0; i < f->count; i++) {
+    if (!is_linear(&graph->nodes[f->nodes[i]])) continue;
+    for (int at = i; at > linear; at--) swap_members(f, at, at - 1); /* the others keep their order */
+    linear++;
+  }
+  const int from = linear == f->count ? 0 : linear;
+  for (int i = from; i + 1 < f->count; i++) {
+    if (!begins_join(graph, graph->nodes[f->nodes[i]].output)) continue;
+    swap_members(f, i, f->count - 1);
     break;
   }
+}
+
+static family find_family(const icn_graph *graph, int first) {
+  family f = collect(graph, first, true);
+  const bool mixed = f.linear_channels > 0 && f.linear_channels < f.channels;
+  if (mixed && f.linear_channels % WIDEST_VECTOR != 0) f = collect(graph, first, false);
+  order(graph, &f);
   return f;
 }
 
@@ -138,6 +181,8 @@ static bool merge(icn_graph *graph, const family *f, int first) {
   graph->nodes[first].inputs = inputs;
   graph->nodes[first].input_count = ICN_CONV_SCALE + 1;
   graph->nodes[first].output = joined;
+  graph->nodes[first].epilogue = f->epilogue;
+  graph->nodes[first].epilogue.from = f->linear_channels < f->channels ? (int32_t)f->linear_channels : 0;
   graph->values[joined].producer = first;
   int64_t begin = 0;
   for (int i = 0; i < f->count; i++) {

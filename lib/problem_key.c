@@ -223,6 +223,7 @@ const char *icn_problem_key(const icn_problem *problem, char key[ICN_KEY_BYTES])
   put_body(&w, problem);
   put_layout(&w, "y", &problem->out);
   put_function(&w, problem->epilogue.function, (double)problem->epilogue.alpha, (double)problem->epilogue.beta);
+  if (problem->epilogue.from != 0) put(&w, " from%d", (int)problem->epilogue.from);
   put(&w, " %s", precision_name(problem->precision));
   if (w.full) snprintf(key + w.length, ICN_KEY_BYTES - w.length, " #%016llx", (unsigned long long)w.hash);
   return key;

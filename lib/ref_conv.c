@@ -38,7 +38,8 @@ static void store_pixel(const icn_problem *p, const void *const *in, int64_t n, 
     if (residual != NULL) {
       value += (double)residual[r->offset + n * r->stride[0] + oc * r->stride[1] + oy * r->stride[2] + ox * r->stride[3]];
     }
-    out[y->offset + n * y->stride[0] + oc * y->stride[1] + oy * y->stride[2] + ox * y->stride[3]] = icn_ref_finish(p, value);
+    const float end = oc < p->epilogue.from ? (float)value : icn_ref_finish(p, value);
+    out[y->offset + n * y->stride[0] + oc * y->stride[1] + oy * y->stride[2] + ox * y->stride[3]] = end;
   }
 }
 

@@ -71,6 +71,14 @@ bool icn_conv_packable(const icn_problem *problem, icn_reason *why_not) {
   return true;
 }
 
+bool icn_conv_linear_ok(const icn_problem *problem, int32_t multiple, icn_reason *why_not) {
+  const int32_t from = problem->epilogue.from;
+  if (from == 0) return true;
+  if (multiple == 0) return icn_decline(why_not, "the activation begins at channel %d", (int)from);
+  if (problem->params.groups > 1) return icn_decline(why_not, "linear channels in %d groups", (int)problem->params.groups);
+  return from % multiple == 0 || icn_decline(why_not, "the activation begins at channel %d, no multiple of %d", (int)from, (int)multiple);
+}
+
 bool icn_conv_is_nhwc(const icn_problem *problem, icn_reason *why_not) {
   if (!icn_view_is_nhwc(&problem->in[0])) return icn_decline(why_not, "the input is not NHWC");
   if (!icn_view_is_nhwc(&problem->out)) return icn_decline(why_not, "the output is not NHWC");

@@ -19,6 +19,8 @@ icn_conv_sizes icn_conv_sizes_of(const icn_problem *problem);
 bool icn_conv_fits(const icn_problem *problem, icn_reason *why_not);
 /* Weights, and bias and weight scale where present, are constants, so that they can be packed. */
 bool icn_conv_packable(const icn_problem *problem, icn_reason *why_not);
+/* Linear channels (epilogue.from) end at a multiple of `multiple` and in the only group; 0: there are none. */
+bool icn_conv_linear_ok(const icn_problem *problem, int32_t multiple, icn_reason *why_not);
 /* Input, output and (where present) residual are NHWC. */
 bool icn_conv_is_nhwc(const icn_problem *problem, icn_reason *why_not);
 

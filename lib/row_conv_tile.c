@@ -11,7 +11,7 @@ enum { MR = 0, NV = 1, VW = 2 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
 static const int32_t TILES[][3] = {{14, 2, 16}, {8, 3, 16}, {5, 5, 16}, {6, 2, 8}, {4, 3, 8}, {6, 2, 4}, {4, 3, 4}};
-enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 80, TALLEST_TILE = 14 };
+enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 80, WIDEST_VECTOR = 16, TALLEST_TILE = 14 };
 
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
 static int64_t panels(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->oc, panel_width(config)); }
@@ -34,7 +34,9 @@ static void set_tile(icn_config *config, int tile) {
 
 bool icn_conv_tile_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   (void)device;
-  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
+  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
+      !icn_conv_linear_ok(problem, WIDEST_VECTOR, why_not))
+    return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   int64_t packed;
   if (!icn_mul_ok(s.kh * s.kw * s.ic + 1, s.groups * icn_div_up(s.oc, WIDEST_PANEL) * WIDEST_PANEL + s.groups * WIDEST_PANEL, &packed) ||
@@ -99,7 +101,7 @@ icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
   icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
-  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc});
+  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from});
   icn_launch_int8(
       launch, (const int64_t[8]){s.kh, taps, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);

@@ -13,7 +13,9 @@ enum { VW = 0, RUN = 1, GROUP_CHANNELS = 2, GROUP_PIXELS = 3, GPU_SIDE = 8 };
 
 bool icn_depthwise_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   (void)device;
-  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
+  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
+      !icn_conv_linear_ok(problem, 0, why_not))
+    return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   if (s.ic != 1 || s.oc != 1)
     return icn_decline(why_not, "%lld input and %lld output channels a group, one of each is needed", (long long)s.ic, (long long)s.oc);

@@ -47,9 +47,7 @@ double icn_winograd_output_flop(const icn_winograd_sizes *w, int m) {
   return 2 * lines * icn_winograd_operations(m, w->r, w->stride).output * (double)(w->tiles * w->s.k);
 }
 
-double icn_winograd_product_flop(const icn_winograd_sizes *w) {
-  return 2.0 * (double)(w->points * w->tiles) * (double)(w->s.c * w->s.k);
-}
+double icn_winograd_product_flop(const icn_winograd_sizes *w) { return 2.0 * (double)(w->points * w->tiles) * (double)(w->s.c * w->s.k); }
 
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m) {
   icn_winograd tile;
@@ -66,7 +64,9 @@ static bool window_ok(const icn_problem *problem) {
 }
 
 bool icn_winograd_problem_ok(const icn_problem *problem, icn_reason *why_not) {
-  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
+  if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
+      !icn_conv_linear_ok(problem, 0, why_not))
+    return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   if (s.groups != 1) return icn_decline(why_not, "%lld groups, only 1 is tiled", (long long)s.groups);

@@ -156,6 +156,32 @@ static void only_what_is_alike_is_merged(void **state) {
   assert_int_equal(convolutions_left(branches, 3, NULL), 3);
 }
 
+/* A linear branch of 16 channels, whatever its place, is computed first; what begins the join still ends up right before it. */
+static void linear_ones_join_the_others(void **state) {
+  (void)state;
+  const branch linear = {16, false, true, false, ICN_FN_IDENTITY, 1, 1, true};
+  for (int place = 0; place < MOST; place++) {
+    branch branches[MOST];
+    int copies;
+    for (int i = 0, from = 0; i < MOST; i++) branches[i] = i == place ? linear : USUAL[from++];
+    assert_int_equal(convolutions_left(branches, MOST, &copies), 1);
+    assert_int_equal(copies, place == 0 ? 1 : 0); /* the join begins with what follows the linear branch: nothing of the merged tensor */
+  }
+  branch odd[3] = {USUAL[0], USUAL[1], linear};
+  odd[2].outputs = 12; /* no whole vectors: it stays alone */
+  assert_int_equal(convolutions_left(odd, 3, NULL), 2);
+  const branch only[2] = {linear, linear};
+  assert_int_equal(convolutions_left(only, 2, NULL), 1);
+}
+
+/* Two functions and a linear branch: it goes with the first. */
+static void a_linear_one_joins_one_function(void **state) {
+  (void)state;
+  branch branches[MOST] = {USUAL[0], USUAL[1], {16, true, true, false, ICN_FN_IDENTITY, 1, 1, true}, USUAL[2]};
+  branches[1].function = branches[3].function = ICN_FN_LEAKY_RELU;
+  assert_int_equal(convolutions_left(branches, MOST, NULL), 2);
+}
+
 static void it_can_be_turned_off(void **state) {
   (void)state;
   builder *b = graph_of(USUAL, 3);
@@ -170,6 +196,8 @@ int main(void) {
       cmocka_unit_test(siblings_become_one_and_nothing_is_copied),
       cmocka_unit_test(missing_bias_or_scale_is_put_in),
       cmocka_unit_test(only_what_is_alike_is_merged),
+      cmocka_unit_test(linear_ones_join_the_others),
+      cmocka_unit_test(a_linear_one_joins_one_function),
       cmocka_unit_test(it_can_be_turned_off),
   };
   return cmocka_run_group_tests_name("pass_siblings", tests, NULL, NULL);

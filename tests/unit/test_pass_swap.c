@@ -47,7 +47,7 @@ static builder *graph_of(const shape_of_case *c) {
   icn_params one = {.groups = 1, .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
   const int inputs[5] = {p, add_constant(b, shape4(c->outputs, C, 1, 1), 3), c->bias ? add_constant(b, channels, 5) : ICN_NO_VALUE,
                          ICN_NO_VALUE, c->scale ? add_constant(b, channels, 7) : ICN_NO_VALUE};
-  const icn_epilogue relu = {ICN_FN_RELU, 0, 0};
+  const icn_epilogue relu = {ICN_FN_RELU, 0, 0, 0};
   const int y = icn_graph_add_node(&b->graph, ICN_OP_CONV, "conv", "Conv", inputs, 5, &one, NULL, &out);
   b->graph.nodes[b->graph.node_count - 1].epilogue = relu;
   add_output(b, y);

@@ -105,21 +105,22 @@ static void keys_tell_problems_apart(void **state) {
   const icn_shape shapes[3] = {shape4(1, 8, 9, 9), shape4(8, 8, 3, 3), icn_shape_make(1, (const int64_t[]){8})};
   icn_params params = {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad_begin = {1, 1}, .pad_end = {1, 1}, .groups = 1};
   icn_problem base = problem_of(ICN_OP_CONV, shapes, 3, 6, &params, shape4(1, 8, 9, 9), 0);
-  icn_problem v[12];
-  for (int i = 0; i < 12; i++) v[i] = base;
+  icn_problem v[13];
+  for (int i = 0; i < 13; i++) v[i] = base;
   v[1].params.dilation[0] = 2;
   v[2].params.pad_end[1] = 2;
   v[3].params.groups = 8;
   v[4].present &= ~4U;
-  v[5].epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 6.0F};
-  v[6].epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 1.0F};
+  v[5].epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 6.0F, 0};
+  v[6].epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 1.0F, 0};
   v[7].in[0] = icn_view_device(&shapes[0], 0);
   v[8].in[0] = icn_view_device(&shapes[0], 16);
   v[9].in[0].stride[3] = -1;
   v[10].out.offset = 4;
   v[11].constant = 4;
+  v[12].epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 6.0F, 4};
   char a[ICN_KEY_BYTES], b[ICN_KEY_BYTES];
-  for (int i = 0; i < 12; i++) {
+  for (int i = 0; i < 13; i++) {
     for (int j = 0; j < i; j++) assert_string_not_equal(icn_problem_key(&v[i], a), icn_problem_key(&v[j], b));
   }
 }

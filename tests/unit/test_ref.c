@@ -83,7 +83,7 @@ static void conv_applies_scale_residual_and_clip(void **state) {
   set_input(&p, ICN_CONV_BIAS, icn_shape_make(1, (const int64_t[]){2}));
   set_input(&p, ICN_CONV_RESIDUAL, shape4(1, 2, 1, 1));
   set_input(&p, ICN_CONV_SCALE, icn_shape_make(1, (const int64_t[]){2}));
-  p.epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 24.0F};
+  p.epilogue = (icn_epilogue){ICN_FN_CLIP, 0.0F, 24.0F, 0};
   const void *in[ICN_MAX_INPUTS] = {x, w, bias, residual, scale};
   compute(&p, in, y);
   assert_floats(y, (const float[]){20.5F, 24.0F}, 2); /* 2 * 5 + 0.5 + 10; 0.5 * 11 - 1 + 20 = 24.5 clipped */
