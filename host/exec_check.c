@@ -80,7 +80,7 @@ done:
 
 static void judge(const icn_plan_layer *layer, const layer_data *data, icn_layer_check *check) {
   const icn_row *row = layer->choice.row;
-  const double tolerance = icn_sum_tolerance(&data->dense, row->tolerance);
+  const double tolerance = icn_sum_tolerance(&data->dense, row->tolerance) + icn_row_tolerance(row, &data->dense) - row->tolerance;
   const bool spreads = icn_row_is_winograd(row);
   const int64_t count = icn_shape_elems(&data->dense.out.shape);
   for (int64_t i = 0; i < count; i++) {

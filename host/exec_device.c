@@ -37,18 +37,26 @@ static void fill_packed(const icn_executor *executor, int index, float *packed) 
   for (int i = 0; i < node->input_count && i < ICN_MAX_INPUTS; i++) {
     if (icn_problem_is_constant(&layer->problem, i)) constants[i] = &executor->graph.values[node->inputs[i]];
   }
-  layer->choice.row->pack(&layer->problem, &layer->choice.config, constants, packed);
+  icn_row_pack(layer->choice.row, &layer->problem, &layer->choice.config, constants, packed);
+}
+
+/* Rows pack floats, also where the device gets halves. */
+static uint64_t packing_bytes(const icn_executor *executor, const icn_plan_buffer *buffer) {
+  if (buffer->kind != ICN_BUFFER_PACKED) return 0;
+  const icn_plan_layer *layer = &executor->plan.layers[buffer->index];
+  return icn_row_pack_room(layer->choice.row, &layer->problem, &layer->choice.config) * sizeof(float);
 }
 
 static icn_status upload(icn_executor *executor, size_t index, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_plan_buffer *wanted = &executor->plan.buffers[index];
   const icn_allocator *allocator = &executor->context->allocator;
-  if (wanted->bytes > SIZE_MAX / 2)
+  const uint64_t packing = packing_bytes(executor, wanted), room = packing > wanted->bytes ? packing : wanted->bytes;
+  if (room > SIZE_MAX / 2)
     return icn_error_set(error, ICN_NO_MEMORY, "out of memory: %llu bytes for packing weights are more than this process can address",
-                         (unsigned long long)wanted->bytes);
-  void *data = icn_allocate_array(allocator, 1, (size_t)wanted->bytes); /* cleared: rows leave their padding to us */
-  if (data == NULL) return icn_error_memory(error, (size_t)wanted->bytes, "packing weights");
+                         (unsigned long long)room);
+  void *data = icn_allocate_array(allocator, 1, (size_t)room); /* cleared: rows leave their padding to us */
+  if (data == NULL) return icn_error_memory(error, (size_t)room, "packing weights");
   if (wanted->kind == ICN_BUFFER_CONSTANT) fill_constant(&executor->graph, wanted->value, data);
   if (wanted->kind == ICN_BUFFER_PACKED) fill_packed(executor, wanted->index, data);
   ICN_TRY(icn_weight_acquire(executor->model, executor->runtime, data, wanted->bytes, &executor->weights[index], error));
@@ -217,7 +225,8 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
                                     .forced_rows = options->forced_rows,
                                     .keep_values = executor->keep_values,
                                     .why = false,
-                                    .tuning = &tuning};
+                                    .tuning = &tuning,
+                                    .precision = options->precision};
   icn_error_clear(&refusal);
   memset(&tuning, 0, sizeof tuning);
   icn_arena_init(&tuning.arena, &executor->context->allocator);

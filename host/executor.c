@@ -23,7 +23,8 @@ static icn_status read_options(const icn_executor_options *given, icn_executor_o
               options->shape_count);
   ICN_REQUIRE((int)options->precision >= 0 && options->precision <= ICN_PRECISION_AUTO, ICN_ARGUMENT, "precision %d is none",
               (int)options->precision);
-  ICN_REQUIRE(options->precision == ICN_PRECISION_FP32, ICN_UNSUPPORTED, "only fp32 is there so far; the other precisions are reserved");
+  ICN_REQUIRE(options->precision == ICN_PRECISION_FP32 || options->precision == ICN_PRECISION_FP16W, ICN_UNSUPPORTED,
+              "only fp32 and fp16w are there so far; the other precisions are reserved");
 done:
   return status;
 }

@@ -89,10 +89,10 @@ static bool prepare_tensors(run *r) {
 
 static bool prepare_packed(run *r) {
   if (r->row->pack == NULL) return true;
-  uint64_t bytes = r->row->pack_bytes(r->problem, &r->config);
+  const uint64_t floats = r->row->pack_bytes(r->problem, &r->config), bytes = icn_row_pack_bytes(r->row, r->problem, &r->config);
   if (bytes == 0) return true;
-  if (bytes % 4 != 0 || bytes > (1U << 30)) return ends(r, ICN_CHECK_WRONG, "pack_bytes gives %" PRIu64, bytes);
-  if (!operand_init(r, ICN_OPERAND_PACKED, (size_t)bytes / 4, INPUT_GUARD)) return false;
+  if (floats % 4 != 0 || floats > (1U << 30)) return ends(r, ICN_CHECK_WRONG, "pack_bytes gives %" PRIu64, floats);
+  if (!operand_init(r, ICN_OPERAND_PACKED, (size_t)(bytes + 3) / 4, INPUT_GUARD)) return false;
   icn_value values[ICN_MAX_INPUTS];
   const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
   memset(values, 0, sizeof values);
@@ -106,7 +106,13 @@ static bool prepare_packed(run *r) {
     constants[i] = &values[i];
   }
   float *packed = (float *)(r->operands[ICN_OPERAND_PACKED].before + GUARD); /* aligned to 64 bytes, on which pack() may count */
-  r->row->pack(r->problem, &r->config, constants, packed);
+  float *room = bytes == floats ? packed : icn_allocate(&r->data->allocator, (size_t)floats);
+  if (room == NULL) return out_of_memory(r, (size_t)floats);
+  icn_row_pack(r->row, r->problem, &r->config, constants, room);
+  if (room != packed) {
+    memcpy(packed, room, (size_t)bytes);
+    icn_release(&r->data->allocator, room);
+  }
   return true;
 }
 
@@ -189,7 +195,7 @@ static bool close_enough(const run *r, float got, int64_t i, double *allowed) {
   const float want = r->data->want[i];
   const bool exact = r->data->mode == ICN_CASE_EXACT && r->winograd == NULL; /* the same bits */
   const float magnitude = r->winograd != NULL ? r->winograd[i] : (exact ? 0 : r->data->magnitude[i]);
-  const double tolerance = exact ? 0 : r->row->tolerance;
+  const double tolerance = exact ? 0 : icn_row_tolerance(r->row, r->problem);
   *allowed = icn_error_allowed(tolerance, magnitude);
   const double part = icn_error_part(got, want, magnitude, tolerance, r->winograd != NULL);
   if (isfinite(part) && part > r->result->error) r->result->error = part;
@@ -281,7 +287,7 @@ static bool run_all(run *r, bool twice) {
   if (r->given == NULL) r->row->configure(r->problem, r->device, &r->config);
   const double cost = r->row->cost(r->problem, r->device, &r->config);
   if (!(cost > 0) || isinf(cost)) return ends(r, ICN_CHECK_WRONG, "cost() gives %g seconds", cost);
-  if (r->row->emit(r->problem, r->device, &r->config, &r->emit, &error) != ICN_OK)
+  if (icn_row_emit(r->row, r->problem, r->device, &r->config, &r->emit, &error) != ICN_OK)
     return ends(r, ICN_CHECK_WRONG, "emit: %s", error.message);
   if (!prepare_tensors(r) || !prepare_packed(r) || !prepare_rest(r)) return false;
   ICN_TRY(prepare_bound(r, &error));

@@ -69,8 +69,11 @@ static icn_status make(icn_model *model, const icn_plan_options *options, planne
   icn_graph_init(&p->graph, allocator);
   icn_arena_init(&p->plan.arena, allocator);
   icn_text_init(&p->passes, allocator);
-  icn_plan_request request = {
-      .disabled_passes = options->disabled_passes, .forced_rows = options->forced_rows, .why = options->why != 0, .tuning = &p->tuning};
+  icn_plan_request request = {.disabled_passes = options->disabled_passes,
+                              .forced_rows = options->forced_rows,
+                              .why = options->why != 0,
+                              .tuning = &p->tuning,
+                              .precision = options->precision};
   icn_arena_init(&p->tuning.arena, allocator);
   ICN_TRY(describe(model, options, &p->device, error));
   ICN_TRY(icn_tuning_load(model->context, &p->device, options->device_text == NULL, &p->tuning, error));

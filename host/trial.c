@@ -67,7 +67,7 @@ static icn_status make_packed(icn_trial *t, icn_error *error) {
   icn_value values[ICN_MAX_INPUTS];
   const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
   float *packed = NULL;
-  const uint64_t bytes = t->row->pack != NULL ? t->row->pack_bytes(t->problem, &t->config) : 0;
+  const uint64_t bytes = icn_row_pack_bytes(t->row, t->problem, &t->config);
   t->copies = 1;
   if (bytes == 0) return ICN_OK;
   ICN_REQUIRE(bytes <= MOST_PACKED_BYTES, ICN_UNSUPPORTED, "row %s packs %" PRIu64 " bytes of weights", t->row->name, bytes);
@@ -77,9 +77,10 @@ static icn_status make_packed(icn_trial *t, icn_error *error) {
     values[i] = (icn_value){.name = "constant", .shape = t->problem->in[i].shape, .dtype = ICN_F32, .producer = -1, .data = t->values[i]};
     constants[i] = &values[i];
   }
-  packed = icn_allocate(&t->allocator, (size_t)bytes);
-  if (packed == NULL) return icn_error_memory(error, (size_t)bytes, "a measurement");
-  t->row->pack(t->problem, &t->config, constants, packed);
+  const size_t room = (size_t)icn_row_pack_room(t->row, t->problem, &t->config) * sizeof(float);
+  packed = icn_allocate(&t->allocator, room);
+  if (packed == NULL) return icn_error_memory(error, room, "a measurement");
+  icn_row_pack(t->row, t->problem, &t->config, constants, packed);
   t->copies = (int)icn_min64((int64_t)(COPIES_BYTES / bytes) + 1, MAX_COPIES);
   for (int copy = 0; copy < t->copies; copy++) ICN_TRY(icn_buffer_create(t->runtime, bytes, packed, &t->packed[copy], error));
 done:
@@ -112,7 +113,7 @@ static void free_values(icn_trial *t) {
 
 static icn_status fill(icn_trial *t, icn_error *error) {
   icn_status status = ICN_OK;
-  ICN_TRY(t->row->emit(t->problem, icn_runtime_desc(t->runtime), &t->config, &t->emit, error));
+  ICN_TRY(icn_row_emit(t->row, t->problem, icn_runtime_desc(t->runtime), &t->config, &t->emit, error));
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(t->problem, i)) ICN_TRY(make_input(t, i, error));
   ICN_TRY(make_rest(t, error));

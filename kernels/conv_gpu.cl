@@ -22,7 +22,7 @@
  * activation is for (a multiple of 8); window: kh, kw, stride,
  * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
-    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out, int8 window, int residual_stride, int function, float alpha,
     float beta) {
   __local MATH x_tile[BK * A_ROW];
@@ -36,7 +36,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
 
   x += x_offset + group * channels;
   packed += packed_offset;
-  __global const STORE *bias = packed + (size_t)groups * panels * depth * BN + (size_t)(group * panels + panel) * BN + column;
+  __global const WEIGHT *bias = packed + (size_t)groups * panels * depth * BN + (size_t)(group * panels + panel) * BN + column;
   packed += (size_t)(group * panels + panel) * depth * BN;
 
   /* This item loads column `lane` of the x tile, rows first, first + ITEMS / BK, ... */
@@ -63,7 +63,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
       x_tile[lane * A_ROW + first + i * (ITEMS / BK)] = inside ? x[(size_t)((pixel[i] + iy) * w + ix) * x_stride + ic] : 0;
     }
 #pragma unroll
-    for (int i = item * 4; i < BK * BN; i += ITEMS * 4) vstore4(vload4(0, packed + (size_t)k * BN + i), 0, w_tile + i);
+    for (int i = item * 4; i < BK * BN; i += ITEMS * 4) vstore4(WLOAD4(0, packed + (size_t)k * BN + i), 0, w_tile + i);
     barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll 4 /* all of BK: AMD's compiler loads all of both tiles first, and then has registers for few waves */
     for (int j = 0; j < BK; j++) {
@@ -89,7 +89,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
   for (int i = 0; i < 4; i++) {
     const int m = tile + row + i;
     if (m < rows)
-      icn_store_quad(acc[i] + vload4(0, bias), y + (size_t)m * out.s3, lanes, residual + (size_t)m * residual_stride, residual_stride,
+      icn_store_quad(acc[i] + WLOAD4(0, bias), y + (size_t)m * out.s3, lanes, residual + (size_t)m * residual_stride, residual_stride,
                      activation);
   }
 }

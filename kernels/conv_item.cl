@@ -55,22 +55,22 @@
 #define MULTIPLY_ONE(i) MULTIPLY(i, a##i)
 #define STEP(MULTIPLY_EACH)                              \
   {                                                      \
-    const float4 b0 = vload4(0, weights);                \
-    SECOND_COLUMN(const float4 b1 = vload4(1, weights);) \
+    const float4 b0 = WLOAD4(0, weights);                \
+    SECOND_COLUMN(const float4 b1 = WLOAD4(1, weights);) \
     EACH_PIXEL(MULTIPLY_EACH)                            \
     weights += width;                                    \
   }
 #define FINISH(i)                                                                                                         \
   if (m##i < rows) {                                                                                                      \
-    icn_store_quad(sum##i + vload4(0, bias), y + (size_t)m##i * out.s3, lanes, residual + (size_t)m##i * residual_stride, \
+    icn_store_quad(sum##i + WLOAD4(0, bias), y + (size_t)m##i * out.s3, lanes, residual + (size_t)m##i * residual_stride, \
                    residual_stride, activation);                                                                          \
-    SECOND_COLUMN(icn_store_quad(more##i + vload4(1, bias), y + (size_t)m##i * out.s3 + 4, lanes - 4,                     \
+    SECOND_COLUMN(icn_store_quad(more##i + WLOAD4(1, bias), y + (size_t)m##i * out.s3 + 4, lanes - 4,                     \
                                  residual + (size_t)m##i * residual_stride + 4, residual_stride, activation);)            \
   }
 
 /* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group,
  * first channel that the activation is for (a multiple of 8); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
-__kernel void conv_item(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset,
+__kernel void conv_item(__global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
                         int8 window, int residual_stride, int function, float alpha, float beta) {
   const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS, group = (int)get_global_id(2);
@@ -79,8 +79,8 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const ST
   if (column >= out.s4 || row >= rows) return;
   const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;
   const size_t depth = (size_t)kh * kw * channels;
-  __global const STORE *weights = packed + packed_offset + panel * depth * width + lane;
-  __global const STORE *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * width + (size_t)panel * width + lane;
+  __global const WEIGHT *weights = packed + packed_offset + panel * depth * width + lane;
+  __global const WEIGHT *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * width + (size_t)panel * width + lane;
   x += x_offset + group * channels;
 
   EACH_PIXEL(START)

@@ -12,7 +12,7 @@
 /* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
  * activation is for (a multiple of VW); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
-    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros, int zeros_offset, int8 in, int8 out, int8 window,
     int residual_stride, int function, float alpha, float beta) {
   const int tile = (int)get_global_id(0) * MR, panel = (int)get_global_id(1), group = (int)get_global_id(2);
@@ -25,8 +25,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   x += x_offset + group * channels;
   zeros += zeros_offset;
   packed += packed_offset;
-  __global const STORE *weight = packed + (size_t)(group * panels + panel) * panel_elems;
-  __global const STORE *bias = packed + (size_t)groups * panels * panel_elems + (size_t)(group * panels + panel) * NR;
+  __global const WEIGHT *weight = packed + (size_t)(group * panels + panel) * panel_elems;
+  __global const WEIGHT *bias = packed + (size_t)groups * panels * panel_elems + (size_t)(group * panels + panel) * NR;
 
   /* Where each row's window begins: row and column in the image, and the pixel's number. */
   int top[MR], left[MR], pixel[MR];
@@ -60,7 +60,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
       for (int ic = 0; ic < channels; ic++) {
         VEC b[NV];
 #pragma unroll
-        for (int j = 0; j < NV; j++) b[j] = VLOAD(j, weight);
+        for (int j = 0; j < NV; j++) b[j] = WLOAD(j, weight);
 #pragma unroll
         for (int i = 0; i < MR; i++) {
           const VEC a = row[i][ic];
@@ -79,7 +79,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   if (live == MR && count == NR && residual_stride == 0 && function <= ICN_FN_RELU) {
 #pragma unroll
     for (int j = 0; j < NV; j++) {
-      const VEC b = VLOAD(j, bias), least = function == ICN_FN_RELU && oc + j * VW >= out.s5 ? 0 : -INFINITY;
+      const VEC b = WLOAD(j, bias), least = function == ICN_FN_RELU && oc + j * VW >= out.s5 ? 0 : -INFINITY;
 #pragma unroll
       for (int i = 0; i < MR; i++) {
         const VEC v = acc[i][j] + b;
@@ -97,7 +97,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     for (int j = 0; j < NV; j++) VSTORE(acc[i][j], i * NV + j, sums);
   for (int i = 0; i < live; i++) {
     for (int j = 0; j * VW < count; j++) {
-      VEC v = VLOAD(i * NV + j, sums) + VLOAD(j, bias);
+      VEC v = VLOAD(i * NV + j, sums) + WLOAD(j, bias);
       if (residual_stride != 0) v += icn_load_some(residual + j * VW, count - j * VW);
       icn_store_some(icn_activate_vec(v, oc + j * VW < out.s5 ? 0 : function, alpha, beta), y + j * VW, count - j * VW);
     }

@@ -11,7 +11,7 @@
 
 /* in: h, w, pixel stride, channels of a group; out: pixels, oh, ow, pixel stride, channels of a group; window: kh, kw, stride, dilation,
  * leading padding. */
-__kernel void conv_transpose_nhwc(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global STORE *y,
+__kernel void conv_transpose_nhwc(__global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global STORE *y,
                                   int y_offset, int8 in, int8 out, int8 window, int function, float alpha, float beta) {
   const int oc = (int)get_global_id(0) * VW, pixel = (int)get_global_id(1), group = (int)get_global_id(2);
   const int groups = (int)get_global_size(2), channels = in.s3, padded = (out.s4 + VW - 1) / VW * VW;
@@ -21,7 +21,7 @@ __kernel void conv_transpose_nhwc(__global const STORE *x, int x_offset, __globa
 
   x += x_offset + group * channels;
   packed += packed_offset + oc;
-  VEC sum = VLOAD(0, packed + (size_t)groups * taps * channels * padded + group * padded);
+  VEC sum = WLOAD(0, packed + (size_t)groups * taps * channels * padded + group * padded);
   for (int ky = 0; ky < window.s0; ky++) {
     const int row = oy + window.s6 - ky * window.s4, iy = row / window.s2;
     if (row < 0 || row % window.s2 != 0 || iy >= in.s0) continue;
@@ -29,9 +29,9 @@ __kernel void conv_transpose_nhwc(__global const STORE *x, int x_offset, __globa
       const int column = ox + window.s7 - kx * window.s5, ix = column / window.s3;
       if (column < 0 || column % window.s3 != 0 || ix >= in.s1) continue;
       __global const STORE *from = x + (size_t)((n * in.s0 + iy) * in.s1 + ix) * in.s2;
-      __global const STORE *weight = packed + (size_t)(group * taps + ky * window.s1 + kx) * channels * padded;
+      __global const WEIGHT *weight = packed + (size_t)(group * taps + ky * window.s1 + kx) * channels * padded;
       for (int ic = 0; ic < channels; ic++) {
-        sum += from[ic] * VLOAD(0, weight);
+        sum += from[ic] * WLOAD(0, weight);
         weight += padded;
       }
     }

@@ -10,7 +10,7 @@
 
 /* in: h, w, pixel stride; out: oh, ow, pixel stride, channels, run; window: kh, kw, stride, dilation, leading padding. residual_stride:
  * pixels of the residual, 0 when there is none. */
-__kernel void depthwise(__global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset,
+__kernel void depthwise(__global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
                         int8 window, int residual_stride, int function, float alpha, float beta) {
   const int c = (int)get_global_id(0) * VW, begin = (int)get_global_id(1) * out.s4, line = (int)get_global_id(2);
@@ -26,14 +26,14 @@ __kernel void depthwise(__global const STORE *x, int x_offset, __global const ST
   residual += residual_offset + ((size_t)line * ow + begin) * residual_stride + c;
   for (int ox = begin; ox < end; ox++) {
     const int left = ox * window.s3 - window.s7;
-    VEC sum = VLOAD(0, packed + kh * kw * padded);
+    VEC sum = WLOAD(0, packed + kh * kw * padded);
     for (int ky = 0; ky < kh; ky++) {
       const int iy = top + ky * window.s4;
       if (iy < 0 || iy >= h) continue;
       for (int kx = 0; kx < kw; kx++) {
         const int ix = left + kx * window.s5;
         if (ix < 0 || ix >= w) continue;
-        sum += icn_load_some(x + ((size_t)iy * w + ix) * x_stride, lanes) * VLOAD(0, packed + (ky * kw + kx) * padded);
+        sum += icn_load_some(x + ((size_t)iy * w + ix) * x_stride, lanes) * WLOAD(0, packed + (ky * kw + kx) * padded);
       }
     }
     if (residual_stride != 0) sum += icn_load_some(residual, lanes);

@@ -93,10 +93,11 @@ static void transform_tile(__global const STORE *x, int h, int w, int x_stride, 
 }
 
 /* m[row][NR] = v[row][channels] * u[channels][NR] for `rows` rows, MR or more. */
-static void multiply(__global const STORE *v, int v_stride, int channels, __global const STORE *u, int rows, __global STORE *m) {
+static void multiply(__global const STORE *v, int v_stride, int channels, __global const WEIGHT *u, int rows, __global STORE *m) {
   for (int done = 0; done < rows; done += MR) {
     const int row = min(done, rows - MR);
-    __global const STORE *a = v + row * v_stride, *weight = u;
+    __global const STORE *a = v + row * v_stride;
+    __global const WEIGHT *weight = u;
     VEC acc[MR][NV];
 #pragma unroll
     for (int i = 0; i < MR; i++)
@@ -105,7 +106,7 @@ static void multiply(__global const STORE *v, int v_stride, int channels, __glob
     for (int ic = 0; ic < channels; ic++, weight += NR) {
       VEC b[NV];
 #pragma unroll
-      for (int j = 0; j < NV; j++) b[j] = VLOAD(j, weight);
+      for (int j = 0; j < NV; j++) b[j] = WLOAD(j, weight);
 #pragma unroll
       for (int i = 0; i < MR; i++) {
         const VEC value = a[i * v_stride + ic];
@@ -164,7 +165,7 @@ static void inverse_tile(__global const STORE *m, int m_step, VEC bias, __global
  * grid: tiles of an image down and across, tiles in all, block, splits, panels, scratch elements of a work-item. residual_stride: pixels
  * of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
-    __global const STORE *x, int x_offset, __global const STORE *packed, int packed_offset, __global const STORE *residual,
+    __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, __global STORE *scratch, int scratch_offset, int8 in, int8 out, int8 grid,
     int residual_stride, int function, float alpha, float beta) {
   const int worker = (int)get_global_id(0), workers = (int)get_global_size(0);
@@ -180,7 +181,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
   packed += packed_offset;
   __global STORE *v = scratch + scratch_offset + (size_t)worker * grid.s6;
   __global STORE *m = v + POINTS * block * padded, *window = m + POINTS * block * NR;
-  __global const STORE *bias = packed + (size_t)panels * POINTS * channels * NR;
+  __global const WEIGHT *bias = packed + (size_t)panels * POINTS * channels * NR;
 
   const int from = (int)((long)blocks * splits * worker / workers), to = (int)((long)blocks * splits * (worker + 1) / workers);
   for (int item = from; item < to; item++) {
@@ -193,7 +194,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
         transform_tile(x + (size_t)n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
       }
     for (int panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
-      __global const STORE *u = packed + (size_t)panel * POINTS * channels * NR;
+      __global const WEIGHT *u = packed + (size_t)panel * POINTS * channels * NR;
       for (int p = 0; p < POINTS; p++, u += channels * NR)
         multiply(v + p * block * padded, padded, channels, u, rows, m + p * block * NR);
       for (int k = 0; k < live; k++) {
@@ -202,7 +203,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
         for (int j = 0; j < NV; j++) {
           const int oc = panel * NR + j * VW;
           if (oc >= out_channels) break;
-          inverse_tile(m + k * NR + j * VW, block * NR, VLOAD(0, bias + oc), residual + (size_t)n * oh * ow * residual_stride + oc,
+          inverse_tile(m + k * NR + j * VW, block * NR, WLOAD(0, bias + oc), residual + (size_t)n * oh * ow * residual_stride + oc,
                        residual_stride, y + (size_t)n * oh * ow * y_stride + oc, y_stride, oh, ow, oy, ox, down, out_channels - oc,
                        function, alpha, beta);
         }

@@ -96,14 +96,20 @@ static inline MATHV activate(MATHV x, int function, float alpha, float beta) {
 
 /* out: oh, ow, pixel stride, channels, 1 when lines run down; bias_at: where the biases begin in `packed`; residual_stride: pixels of the
  * residual, 0 when there is none. */
-__kernel void winograd_output(__global const STORE *m, int m_offset, __global const STORE *packed, int packed_offset, int bias_at,
+__kernel void winograd_output(__global const STORE *m, int m_offset, __global const WEIGHT *packed, int packed_offset, int bias_at,
                               __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 out, int8 grid,
                               int residual_stride, int function, float alpha, float beta) {
   const int oc = (int)get_global_id(0) * VW, tile = (int)get_global_id(1), lanes = out.s3 - oc, down = out.s4;
   if (lanes <= 0 || tile >= grid.s2) return;
   const int n = tile / (grid.s0 * grid.s1), place = tile % (grid.s0 * grid.s1);
   const int oy = place / grid.s1 * (WDIM == 2 || down != 0 ? WM : 1), ox = place % grid.s1 * (WDIM == 2 || down == 0 ? WM : 1);
+#ifdef HALF_WEIGHTS
+  MATH biases[VW];
+  for (int i = 0; i < VW; i++) biases[i] = i < lanes ? WLOAD1(bias_at + oc + i, packed + packed_offset) : 0;
+  const MATHV bias = VLOAD(biases);
+#else
   const MATHV bias = icn_load_most(packed + packed_offset + bias_at + oc, lanes, 0.0f);
+#endif
   VEC half_done[WM * LINES], line[WN], sums[WM];
 
   m += m_offset + (size_t)tile * POINTS * out.s3 + oc;

@@ -160,6 +160,20 @@ float icn_half_to_float(uint16_t half) {
   return value;
 }
 
+uint16_t icn_float_to_half(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = bits >> 16 & 0x8000U, magnitude = bits & 0x7FFFFFFFU;
+  if (magnitude > 0x7F800000U) return (uint16_t)(sign | 0x7E00U);  /* NaN */
+  if (magnitude >= 0x477FF000U) return (uint16_t)(sign | 0x7C00U); /* 65520 and more */
+  /* Normal: 13 bits of the fraction go; subnormal: the step is 2^-24 whatever the exponent. */
+  const uint32_t exponent = magnitude >> 23, drop = exponent >= 113 ? 13 : 126 - exponent;
+  if (drop > 24) return (uint16_t)sign; /* below 2^-25 */
+  const uint32_t kept = exponent >= 113 ? magnitude - (112U << 23) : (magnitude & 0x7FFFFFU) | 0x800000U;
+  const uint32_t half = kept >> drop, rest = kept & ((1U << drop) - 1U), middle = 1U << (drop - 1);
+  return (uint16_t)(sign | (half + (rest > middle || (rest == middle && (half & 1U) != 0))));
+}
+
 /* Loads one element of `type` from a place that may be unaligned. */
 #define LOAD(type, name, value, i) \
   type name;                       \

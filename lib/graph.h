@@ -73,5 +73,7 @@ int64_t icn_const_i64(const icn_value *value, int64_t i);
 const float *icn_const_floats(const icn_value *value, icn_arena *arena);
 /* IEEE half to float. */
 float icn_half_to_float(uint16_t half);
+/* To the nearest half, ties to even; above 65519.99 infinity. */
+uint16_t icn_float_to_half(float value);
 
 #endif

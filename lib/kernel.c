@@ -72,7 +72,9 @@ static bool view_ok(const icn_view *view, const char *what, int number, icn_reas
 }
 
 bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not) {
-  if (problem->precision != ICN_PRECISION_FP32) return icn_decline(why_not, "only fp32 is computed");
+  const bool weights = problem->op == ICN_OP_CONV || problem->op == ICN_OP_CONV_TRANSPOSE || problem->op == ICN_OP_MATMUL;
+  if (problem->precision != ICN_PRECISION_FP32 && !(problem->precision == ICN_PRECISION_FP16W && weights))
+    return icn_decline(why_not, "only fp32 is computed");
   if (problem->epilogue.from != 0 && problem->op != ICN_OP_CONV) return icn_decline(why_not, "only a convolution has linear channels");
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(problem, i) && !view_ok(&problem->in[i], "input", i, why_not)) return false;
@@ -161,4 +163,50 @@ void icn_emit_work(const icn_emit *emit, const icn_problem *problem, double *flo
   if (*flop > 0 || *bytes > 0) return;
   *flop = icn_problem_flop(problem);
   *bytes = icn_problem_bytes(problem);
+}
+
+/* ------------------------------------------------------------ precision */
+
+bool icn_row_packs_halves(const icn_row *row, const icn_problem *problem) {
+  return row->pack != NULL && problem->precision == ICN_PRECISION_FP16W;
+}
+
+uint64_t icn_row_pack_room(const icn_row *row, const icn_problem *problem, const icn_config *config) {
+  return row->pack_bytes == NULL ? 0 : row->pack_bytes(problem, config) / sizeof(float);
+}
+
+uint64_t icn_row_pack_bytes(const icn_row *row, const icn_problem *problem, const icn_config *config) {
+  return icn_row_pack_room(row, problem, config) * (icn_row_packs_halves(row, problem) ? sizeof(uint16_t) : sizeof(float));
+}
+
+void icn_row_pack(const icn_row *row, const icn_problem *problem, const icn_config *config, const icn_value *const *constants,
+                  float *packed) {
+  row->pack(problem, config, constants, packed);
+  if (!icn_row_packs_halves(row, problem)) return;
+  const uint64_t count = icn_row_pack_room(row, problem, config);
+  unsigned char *bytes = (unsigned char *)packed;
+  for (uint64_t i = 0; i < count; i++) { /* in place: a half lies before what is still to be read, or where it was read */
+    const uint16_t half = icn_float_to_half(packed[i]);
+    memcpy(bytes + i * sizeof half, &half, sizeof half);
+  }
+}
+
+static bool reads_packed(const icn_launch *launch) {
+  for (int a = 0; a < launch->arg_count; a++)
+    if (launch->args[a].kind == ICN_ARG_TENSOR && launch->args[a].as.operand == ICN_OPERAND_PACKED) return true;
+  return false;
+}
+
+icn_status icn_row_emit(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
+                        icn_emit *emit, icn_error *error) {
+  icn_status status = ICN_OK;
+  ICN_TRY(row->emit(problem, device, config, emit, error));
+  for (int i = 0; i < emit->launch_count && icn_row_packs_halves(row, problem); i++) {
+    icn_launch *launch = &emit->launch[i];
+    const size_t length = strlen(launch->options);
+    if (reads_packed(launch)) snprintf(launch->options + length, sizeof launch->options - length, " -D HALF_WEIGHTS");
+    assert(length + sizeof " -D HALF_WEIGHTS" <= sizeof launch->options);
+  }
+done:
+  return status;
 }

@@ -115,6 +115,20 @@ typedef struct icn_row {
   double tolerance; /* c in |got - want| <= c * 2^-24 * sum |a * b| (random mode) */
 } icn_row;
 
+/* What the problem's precision adds to a row. With ICN_PRECISION_FP16W every row that packs holds its weights, biases included, as halves
+ * that its kernels load as floats (kernels/common.clh); rows that do not pack read the model's own.
+ *
+ * Bytes on the device; floats that `packed` must have room for (pack() works in floats), which then begins with what goes to the device. */
+bool icn_row_packs_halves(const icn_row *row, const icn_problem *problem);
+uint64_t icn_row_pack_bytes(const icn_row *row, const icn_problem *problem, const icn_config *config);
+uint64_t icn_row_pack_room(const icn_row *row, const icn_problem *problem, const icn_config *config);
+void icn_row_pack(const icn_row *row, const icn_problem *problem, const icn_config *config, const icn_value *const *constants,
+                  float *packed);
+icn_status icn_row_emit(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
+                        icn_emit *emit, icn_error *error);
+/* Bytes of a packed weight. */
+static inline double icn_weight_bytes(const icn_problem *problem) { return problem->precision == ICN_PRECISION_FP16W ? 2 : 4; }
+
 /* All rows, in the order of kernels/kernels.def. */
 size_t icn_row_count(void);
 const icn_row *icn_row_at(size_t index);

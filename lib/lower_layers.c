@@ -75,7 +75,7 @@ static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, 
   }
   if (operand == ICN_OPERAND_LIBRARY) return common_storage(lowering, &lowering->library, ICN_BUFFER_LIBRARY, layer->emit.library_bytes);
   if (operand == ICN_OPERAND_PACKED) {
-    uint64_t bytes = row->pack_bytes(&layer->problem, &layer->choice.config);
+    uint64_t bytes = icn_row_pack_bytes(row, &layer->problem, &layer->choice.config);
     return icn_lower_storage(lowering, ICN_BUFFER_PACKED, (int)lowering->plan->layer_count, -1, bytes);
   }
   if (operand >= ICN_OPERAND_SCRATCH) {
@@ -124,7 +124,7 @@ static icn_status add_layer(icn_lowering *lowering, const char *name, int node, 
   layer->node = node;
   layer->problem = *problem;
   ICN_TRY(choose(lowering, layer, error));
-  ICN_TRY(layer->choice.row->emit(problem, lowering->device, &layer->choice.config, &layer->emit, error));
+  ICN_TRY(icn_row_emit(layer->choice.row, problem, lowering->device, &layer->choice.config, &layer->emit, error));
   ICN_TRY(place_operands(lowering, layer, slots, error));
   plan->layer_count++;
 done:
@@ -155,6 +155,8 @@ static icn_problem problem_on(const icn_lowering *lowering, const icn_node *node
     problem.in[i] = icn_view_broadcast(&slots->in[i].view, &problem.in[i].shape);
   }
   problem.out = slots->out.view;
+  const bool weighted = node->op == ICN_OP_CONV || node->op == ICN_OP_CONV_TRANSPOSE || node->op == ICN_OP_MATMUL;
+  if (weighted && icn_problem_is_constant(&problem, ICN_CONV_WEIGHT)) problem.precision = lowering->request->precision;
   return problem;
 }
 

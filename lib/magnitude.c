@@ -38,6 +38,17 @@ static float epilogue_slope(const icn_epilogue *epilogue) {
   }
 }
 
+/* What weights come to once they are halves: times their scale, which is 1 afterwards, and none below the least normal half, under which
+ * the steps do not get smaller. */
+static void raise_to_halves(const icn_problem *problem, float *weights, float *scale) {
+  const int64_t count = icn_shape_elems(&problem->in[ICN_CONV_WEIGHT].shape), channels = problem->out.shape.dim[1];
+  for (int64_t i = 0; i < count; i++) {
+    if (scale != NULL) weights[i] *= scale[i / (count / channels)];
+    weights[i] = fmaxf(weights[i], ICN_LEAST_NORMAL_HALF);
+  }
+  for (int64_t k = 0; scale != NULL && k < channels; k++) scale[k] = 1;
+}
+
 /* The reference on absolute values, without the epilogue's function. */
 static icn_status sum_of_absolutes(const icn_problem *given, const void *const given_in[ICN_MAX_INPUTS], float *magnitude,
                                    const icn_allocator *allocator, icn_error *error) {
@@ -58,6 +69,9 @@ static icn_status sum_of_absolutes(const icn_problem *given, const void *const g
     for (size_t k = 0; k < count; k++) absolute[i][k] = fabsf(((const float *)given_in[i])[k]);
     in[i] = absolute[i];
   }
+  if (problem.precision == ICN_PRECISION_FP16W)
+    raise_to_halves(&problem, absolute[ICN_CONV_WEIGHT], problem.op == ICN_OP_CONV ? absolute[ICN_CONV_SCALE] : NULL);
+  problem.precision = ICN_PRECISION_FP32;
   ICN_TRY(icn_ref_compute(&problem, in, magnitude, allocator, error));
   const float slope = epilogue_slope(&given->epilogue);
   const int64_t count = icn_shape_elems(&problem.out.shape);

@@ -11,6 +11,10 @@
 icn_status icn_magnitude(const icn_problem *problem, const void *const in[ICN_MAX_INPUTS], const float *want, float *magnitude,
                          const icn_allocator *allocator, icn_error *error);
 
+/* Half-precision weights: the least number with all 11 bits, and what rounding to 11 bits adds to a tolerance (2^-11 of a product). */
+#define ICN_LEAST_NORMAL_HALF 0x1p-14F
+#define ICN_HALF_TOLERANCE    0x1p13
+
 /* `tolerance` of a row for data of any kind, not only the tests' random ones: long sums of numbers with one sign round on ever larger
  * partial sums, as a random walk whose length is the number of terms: c = max(tolerance, 2 sqrt(terms)) (Higham and Mary, "A new approach
  * to probabilistic rounding error analysis", 2019, theorem 2.4, with the constant that a million elements want). */

@@ -74,6 +74,7 @@ typedef struct icn_plan_request {
   bool keep_values; /* as disabling memory_reuse */
   bool why;
   const icn_tunedb *tuning; /* NULL: none */
+  icn_precision precision;  /* of convolutions and matrix products with constant weights: FP32 or FP16W */
 } icn_plan_request;
 
 /* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_NO_MEMORY, and as icn_plan_check_limits does. */

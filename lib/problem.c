@@ -148,7 +148,8 @@ double icn_problem_bytes(const icn_problem *problem) {
     for (int k = 0; k < view->shape.rank; k++) {
       if (view->stride[k] != 0) distinct *= (double)view->shape.dim[k];
     }
-    elems += distinct;
+    const bool halves = problem->precision == ICN_PRECISION_FP16W && i == ICN_CONV_WEIGHT;
+    elems += halves ? distinct / 2 : distinct;
   }
   return elems * 4.0;
 }

@@ -44,7 +44,7 @@ static bool within_limits(const icn_row *row, const icn_problem *problem, const 
   memset(&emit, 0, sizeof emit);
   icn_error_clear(&error);
   if (row->emit == NULL) return true;
-  if (row->emit(problem, device, config, &emit, &error) != ICN_OK) return icn_decline(why_not, "%.120s", error.message);
+  if (icn_row_emit(row, problem, device, config, &emit, &error) != ICN_OK) return icn_decline(why_not, "%.120s", error.message);
   for (int i = 0; i < emit.launch_count; i++)
     if (!icn_launch_within_limits(&emit.launch[i], device, why_not)) return false;
   for (int i = 0; i < ICN_MAX_SCRATCH; i++)

@@ -57,7 +57,7 @@ static double critical_operations(const icn_winograd_sizes *w, const icn_device_
 
 static double seconds_of(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
   const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
-  const double weights = 4.0 * (double)(w.points * w.s.c * panels(&w, config) * panel_width(config));
+  const double weights = icn_weight_bytes(problem) * (double)(w.points * w.s.c * panels(&w, config) * panel_width(config));
   const double per_second = icn_cost_flop_per_second(device) / (2.0 * config->value[VW] * (double)icn_max64(device->compute_units, 1));
   double arithmetic = critical_operations(&w, device, config) / (per_second * 0.9);
   if (4.0 * (double)slice_elems(&w, config) > cache_bytes(device)) arithmetic *= 1.3;
@@ -196,7 +196,7 @@ icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *
   icn_launch_epilogue(launch, problem);
   const int m = config->value[ICN_WINOGRAD_M];
   icn_launch_work(launch, icn_winograd_input_flop(&w, m) + icn_winograd_product_flop(&w) + icn_winograd_output_flop(&w, m),
-                  icn_problem_bytes(problem) + 4.0 * (double)((w.points - w.s.kh * w.s.kw) * w.s.c * w.s.k));
+                  icn_problem_bytes(problem) + icn_weight_bytes(problem) * (double)((w.points - w.s.kh * w.s.kw) * w.s.c * w.s.k));
   emit->scratch_bytes[0] = (uint64_t)(items * slice_elems(&w, config)) * sizeof(float);
   return ICN_OK;
 }

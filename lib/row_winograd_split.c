@@ -190,7 +190,8 @@ static void count_work(const icn_problem *problem, const icn_winograd_sizes *w, 
   const double y = (double)(w->s.pixels * w->s.k) * (icn_problem_has(problem, ICN_CONV_RESIDUAL) ? 2 : 1);
   icn_launch *last = &emit->launch[emit->launch_count - 1];
   icn_launch_work(&emit->launch[0], icn_winograd_input_flop(w, m), 4 * ((double)(w->s.pixels_in * w->s.c) + v));
-  icn_launch_work(&emit->launch[1], icn_winograd_product_flop(w), 4 * (v + product + (double)(w->points * w->s.c * w->s.k)));
+  icn_launch_work(&emit->launch[1], icn_winograd_product_flop(w),
+                  4 * (v + product) + icn_weight_bytes(problem) * (double)(w->points * w->s.c * w->s.k));
   icn_launch_work(last, icn_winograd_output_flop(w, m), 4 * (product + y));
 }
 

@@ -86,7 +86,7 @@ static void look_for_tuning(const question *q, const icn_row *row, candidate *fo
 /* More than padding to whole panels adds. */
 static bool packs_too_much(const icn_row *row, const icn_problem *problem, const icn_config *config, icn_reason *why) {
   enum { SMALL = 1 << 16 };
-  uint64_t plain = 0, packed = row->pack_bytes == NULL ? 0 : row->pack_bytes(problem, config);
+  uint64_t plain = 0, packed = icn_row_pack_bytes(row, problem, config);
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(problem, i) && icn_problem_is_constant(problem, i))
       plain += (uint64_t)icn_shape_elems(&problem->in[i].shape) * sizeof(float);

@@ -3,12 +3,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "magnitude.h"
 #include "row_conv.h"
 #include "winograd.h"
 
 bool icn_row_is_winograd(const icn_row *row) { return strncmp(row->name, "winograd", strlen("winograd")) == 0; }
 
 int icn_row_winograd_m(const icn_row *row, const icn_config *config) { return icn_row_is_winograd(row) ? config->value[0] : 0; }
+
+double icn_row_tolerance(const icn_row *row, const icn_problem *problem) {
+  return row->tolerance + (icn_row_packs_halves(row, problem) ? ICN_HALF_TOLERANCE : 0);
+}
 
 /* |A^T|, |G| and |B^T| for the axes of a window; an axis with one tap has the 1 x 1 matrix 1. */
 typedef struct axis {
@@ -46,6 +51,7 @@ typedef struct bound {
 static void transform_weights(const bound *b) {
   const axis *ya = &b->y_axis, *xa = &b->x_axis;
   const int64_t taps = b->s.kh * b->s.kw;
+  const double least = b->problem->precision == ICN_PRECISION_FP16W ? (double)ICN_LEAST_NORMAL_HALF : 0;
   for (int64_t pair = 0; pair < b->s.k * b->s.c; pair++) {
     const double scale = b->scale != NULL ? fabs((double)b->scale[pair / b->s.c]) : 1;
     for (int p = 0; p < ya->n; p++)
@@ -53,7 +59,7 @@ static void transform_weights(const bound *b) {
         double sum = 0;
         for (int64_t tap = 0; tap < taps; tap++)
           sum += ya->g[p][tap / b->s.kw] * xa->g[q][tap % b->s.kw] * fabs((double)b->weight[pair * taps + tap]);
-        b->u[(pair * ya->n + p) * xa->n + q] = sum * scale;
+        b->u[(pair * ya->n + p) * xa->n + q] = fmax(sum * scale, least);
       }
   }
 }

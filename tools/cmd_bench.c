@@ -174,8 +174,7 @@ static size_t *order_of_layers(const bench *b, const layer_times *times) {
 static void print_layers(const bench *b, const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
   table t;
   size_t *order = order_of_layers(b, times);
-  static const char *const headings[] = {"layer", "row",  "us",   "share", "GFLOP/s", "row's",
-                                         "peak",  "GB/s", "bound", "KiB",   "problem"};
+  static const char *const headings[] = {"layer", "row", "us", "share", "GFLOP/s", "row's", "peak", "GB/s", "bound", "KiB", "problem"};
   double bounds = 0.0;
   table_init(&t, "llrrrrrrrrl");
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
@@ -203,10 +202,11 @@ static void print_layers(const bench *b, const icn_executor *executor, const lay
   free(order);
   printf("all layers: %.2f ms of device time\n", times->total * 1e3);
   if (flops > 0.0)
-    printf("measured peaks of the device: %.1f GFLOP/s, %.1f GB/s\n"
-           "GFLOP/s: on the direct count of operations; row's: on what the row does (Winograd: fewer products, and transforms);\n"
-           "peak, GB/s: the row's operations and KiB as parts of the measured peaks; bound: time over what the peaks allow, %.2f in all\n",
-           flops * 1e-9, bandwidth * 1e-9, bounds > 0.0 ? times->total / bounds : 0.0);
+    printf(
+        "measured peaks of the device: %.1f GFLOP/s, %.1f GB/s\n"
+        "GFLOP/s: on the direct count of operations; row's: on what the row does (Winograd: fewer products, and transforms);\n"
+        "peak, GB/s: the row's operations and KiB as parts of the measured peaks; bound: time over what the peaks allow, %.2f in all\n",
+        flops * 1e-9, bandwidth * 1e-9, bounds > 0.0 ? times->total / bounds : 0.0);
   putchar('\n');
 }
 
@@ -318,7 +318,8 @@ static int run(int argc, char **argv) {
       SESSION_BATCH_OPTION(b.so),
       {"repeat", "N", OPTION_INTEGER, &b.repeat, 1, 1000000, "time N runs; default: 20, or fewer where they take more than 10 seconds"},
       {"layers", NULL, OPTION_FLAG, &b.layers, 0, 0,
-       "also each layer: device time, share, GFLOP/s on the direct count and on what the row does, parts of the device's measured peaks, and "
+       "also each layer: device time, share, GFLOP/s on the direct count and on what the row does, parts of the device's measured peaks, "
+       "and "
        "how far above what these allow"},
       {"sort", "ORDER", OPTION_TEXT, &b.sort, 0, 0, "with --layers: time (the slowest first) or order (as they run, the default)"},
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},

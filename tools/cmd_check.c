@@ -211,12 +211,12 @@ static int check_model(check *c, const char *path) {
 }
 
 static int run(int argc, char **argv) {
-  check c = {.ro = recipe_options_none(), .tolerance = 1e-3};
+  check c = {.ro = recipe_options_none(), .tolerance = -1};
   const option options[] = {
       {"image", "FILE", OPTION_TEXT, &c.image, 0, 0, "the picture to run; default: seeded random numbers from 0 to 1"},
       {"layers", NULL, OPTION_FLAG, &c.layers, 0, 0, "print a line for each layer"},
       {"tolerance", "X", OPTION_REAL, &c.tolerance, 0.0, 1.0,
-       "how far outputs may be off from end to end, as a part of their largest element; default 1e-3"},
+       "how far outputs may be off from end to end, as a part of their largest element; default 1e-3, with fp16w 5e-3"},
       SESSION_BATCH_OPTION(c.so),
       SESSION_DEVICE_OPTION(c.so),
       SESSION_CORES_OPTION(c.so),
@@ -226,6 +226,7 @@ static int run(int argc, char **argv) {
   text_list positionals = {0};
   int code = options_parse(&command_check, options, sizeof options / sizeof options[0], argc, argv, &positionals);
   if (code == TOOL_OK && positionals.count != 1) code = tool_usage("check: expected one model, got %zu", positionals.count);
+  if (c.tolerance < 0) c.tolerance = session_precision(&c.so) == ICN_PRECISION_FP16W ? 5e-3 : 1e-3;
   if (code == TOOL_OK) code = check_model(&c, positionals.items[0]);
   free(c.failure);
   tensors_fini(&c.inputs);
@@ -244,7 +245,8 @@ const command command_check = {"check",
                                "Runs a model on a device, then computes every layer again in plain C with double-precision sums (the "
                                "reference) from the inputs that the device gave that layer. An element may be off by what rounding "
                                "explains: c x 2^-24 x the sum of its products' magnitudes, for a Winograd kernel those of its three "
-                               "transforms; the first layer with one that is further off is named, and the exit code is 1. The outputs are "
+                               "transforms (with --precision fp16w 2^-11 more of that sum); the first layer with one that is further off "
+                               "is named, and the exit code is 1. The outputs are "
                                "also compared with the reference's own run from end to end, where the errors of all layers add up "
                                "(--tolerance); with --layers, so is every value (drift).",
                                "  clinception check M.onnx --image cat.jpg\n"

@@ -124,6 +124,7 @@ static int plan_model(plan *p, const char *path) {
   options.shape_count = p->s.shape_count;
   options.disabled_passes = p->so.passes_off;
   options.forced_rows = session_rows(&p->so, p->rows);
+  options.precision = session_precision(&p->so);
   options.why = p->why;
   if (code == TOOL_OK && device_text != NULL) {
     options.device_text = device_text;

@@ -140,6 +140,7 @@ static int find_problems(tune *t) {
   options.shapes = t->s.shapes;
   options.shape_count = t->s.shape_count;
   options.disabled_passes = t->so.passes_off;
+  options.precision = session_precision(&t->so);
   if (icn_tune_problems(t->model, &options, &t->problems, &t->problem_count, &error) != ICN_OK) return tool_error(&error);
   t->results = tool_allocate(t->problem_count, sizeof *t->results);
   for (size_t i = 0; i < t->problem_count; i++) {

@@ -59,12 +59,16 @@ static void show_log(void *user, icn_log_level level, const char *line) {
 }
 
 static int check_precision(const char *who, const char *wanted) {
-  static const char *const RESERVED[] = {"fp16w", "fp16s", "fp16", "auto"};
-  if (wanted == NULL || strcmp(wanted, "fp32") == 0) return TOOL_OK;
+  static const char *const RESERVED[] = {"fp16s", "fp16", "auto"};
+  if (wanted == NULL || strcmp(wanted, "fp32") == 0 || strcmp(wanted, "fp16w") == 0) return TOOL_OK;
   for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
     if (strcmp(wanted, RESERVED[i]) == 0)
-      return tool_fail("%s: --precision %s is reserved for a later version; this one computes in fp32", who, wanted);
-  return tool_usage("%s: option --precision expects fp32 (fp16w, fp16s, fp16 and auto are reserved), got '%s'", who, wanted);
+      return tool_fail("%s: --precision %s is reserved for a later version; this one has fp32 and fp16w", who, wanted);
+  return tool_usage("%s: option --precision expects fp32 or fp16w (fp16s, fp16 and auto are reserved), got '%s'", who, wanted);
+}
+
+icn_precision session_precision(const session_options *options) {
+  return options->precision != NULL && strcmp(options->precision, "fp16w") == 0 ? ICN_PRECISION_FP16W : ICN_PRECISION_FP32;
 }
 
 int session_open(session *s, const char *who, const session_options *options) {
@@ -134,6 +138,7 @@ int session_executor(const session *s, const session_options *options, icn_model
   o.cores = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE ? 0 : (uint32_t)options->cores;
   o.disabled_passes = options->passes_off;
   o.forced_rows = session_rows(options, rows);
+  o.precision = session_precision(options);
   o.keep_values = keep_values;
   o.profile = profile;
   progress_show("preparing", 0, 0);

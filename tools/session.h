@@ -26,7 +26,7 @@ typedef struct session_options {
   {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \
   {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply; -NAME: leave one out"}, \
   {"exact", NULL, OPTION_FLAG, &(s).exact, 0, 0, "direct sums only, no Winograd: slower, and closer to the last digit"},                 \
-  {"precision", "NAME", OPTION_TEXT, &(s).precision, 0, 0, "fp32 (default); fp16w, fp16s, fp16 and auto are reserved for later"}
+  {"precision", "NAME", OPTION_TEXT, &(s).precision, 0, 0, "fp32 (default) or fp16w: weights held as halves, half the memory, about 3 digits; fp16s, fp16 and auto are reserved"}
 #define SESSION_BATCH_OPTION(s)                                                                                                         \
   {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
 /* clang-format on */
@@ -44,6 +44,9 @@ typedef struct session {
  * exist. */
 enum { SESSION_ROWS_BYTES = 4096 };
 const char *session_rows(const session_options *options, char rows[SESSION_ROWS_BYTES]);
+
+/* --precision as the library has it; session_open has checked it. */
+icn_precision session_precision(const session_options *options);
 
 /* Opens the context and finds the devices; TOOL_OK or the exit code. session_close in either case. */
 int session_open(session *s, const char *who, const session_options *options);

@@ -223,8 +223,8 @@ ICN_API const char *icn_model_output_name(const icn_model *model, size_t index);
 /* ---------------------------------------------------------------- executor */
 
 typedef enum icn_precision {
-  ICN_PRECISION_FP32 = 0, /* the only one so far; the others are reserved */
-  ICN_PRECISION_FP16W = 1,
+  ICN_PRECISION_FP32 = 0,
+  ICN_PRECISION_FP16W = 1, /* packed weights are held as halves, everything is computed in fp32; the others are reserved */
   ICN_PRECISION_FP16S = 2,
   ICN_PRECISION_FP16 = 3,
   ICN_PRECISION_AUTO = 4
@@ -337,6 +337,7 @@ typedef struct icn_plan_options {
   size_t shape_count;
   const char *disabled_passes, *forced_rows;
   int why; /* not 0: each layer with the reason why each other row declined or lost */
+  icn_precision precision;
 } icn_plan_options;
 ICN_API void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes);
 static inline void icn_plan_options_init(icn_plan_options *options) { icn_plan_options_init_sized(options, sizeof *options); }

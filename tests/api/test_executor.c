@@ -130,6 +130,34 @@ static void a_batch_equals_single_runs(void **state) {
 }
 
 /* Each layer by itself, with and without passes; what is asked too early or of the wrong executor is refused. */
+/* Half-precision weights: half the bytes, nearly the same results, and each layer right by itself. */
+static void weights_can_be_halves(void **state) {
+  const fixture *f = *state;
+  const icn_input_shape shape = square(2, EDGE);
+  for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
+    icn_executor_options options;
+    icn_executor_options_init(&options);
+    options.keep_values = 1;
+    icn_executor *floats = create(f, icn_context_device(f->context, d), &shape, &options);
+    options.precision = ICN_PRECISION_FP16W;
+    icn_executor *halves = create(f, icn_context_device(f->context, d), &shape, &options);
+    const double part = (double)icn_executor_memory(halves).weight_bytes / (double)icn_executor_memory(floats).weight_bytes;
+    assert_true(part > 0.45 && part < 0.75);
+    float scores[2 * 10], features[2 * 20];
+    run(halves, f->images, scores, features);
+    const double error = fmax(api_difference(scores, f->want_scores, 20), api_difference(features, f->want_features, 40));
+    assert_true(error > 1e-6 && error < 5e-3);
+    for (size_t i = 0; i < icn_executor_layer_count(halves); i++) {
+      icn_layer_check check;
+      icn_error problem;
+      if (icn_executor_check_layer(halves, i, &check, &problem) != ICN_OK) fail_msg("%s", problem.message);
+      assert_int_equal(check.wrong, 0);
+    }
+    icn_executor_destroy(floats);
+    icn_executor_destroy(halves);
+  }
+}
+
 static void layers_are_checked(void **state) {
   const fixture *f = *state;
   const icn_input_shape shape = square(2, EDGE);
@@ -595,6 +623,7 @@ int main(void) {
       cmocka_unit_test(the_model_describes_itself),
       cmocka_unit_test(devices_agree_with_the_reference),
       cmocka_unit_test(a_batch_equals_single_runs),
+      cmocka_unit_test(weights_can_be_halves),
       cmocka_unit_test(layers_are_checked),
       cmocka_unit_test(cores_do_not_change_results),
       cmocka_unit_test(unwanted_outputs_are_left_out),

@@ -171,11 +171,11 @@ void check_run(const builder *b, const icn_row_table *rows, const icn_plan_reque
 }
 
 void check_all_ways(const builder *b, uint32_t seed) {
-  const icn_plan_request requests[] = {{NULL, NULL, false, false, NULL},
-                                       {NULL, NULL, true, true, NULL},
-                                       {"concat_view,memory_reuse", NULL, false, false, NULL},
-                                       {"concat_view,reshape_view", NULL, true, false, NULL},
-                                       {"all", NULL, false, false, NULL}};
+  const icn_plan_request requests[] = {{NULL, NULL, false, false, NULL, ICN_PRECISION_FP32},
+                                       {NULL, NULL, true, true, NULL, ICN_PRECISION_FP32},
+                                       {"concat_view,memory_reuse", NULL, false, false, NULL, ICN_PRECISION_FP32},
+                                       {"concat_view,reshape_view", NULL, true, false, NULL, ICN_PRECISION_FP32},
+                                       {"all", NULL, false, false, NULL, ICN_PRECISION_FP32}};
   for (size_t r = 0; r < sizeof requests / sizeof requests[0]; r++) {
     check_run(b, &icn_fake_plain, &requests[r], r % 2 == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU, seed);
     check_run(b, &icn_fake_two_launches, &requests[r], r % 2 == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU, seed);

@@ -166,6 +166,20 @@ static void halves_convert_exactly(void **state) {
   assert_true(isinf(icn_half_to_float(0xFC00)));
   assert_true(isnan(icn_half_to_float(0x7E00)));
   assert_true(signbit(icn_half_to_float(0x8000)));
+  /* Every half comes back; so does what lies between two of them, to the nearer one, the middle to the even one. */
+  for (uint32_t h = 0; h < 0x7C00; h++) {
+    const float low = icn_half_to_float((uint16_t)h), high = h == 0x7BFF ? 65536.0F : icn_half_to_float((uint16_t)(h + 1));
+    const float middle = low + (high - low) / 2;
+    assert_int_equal(icn_float_to_half(low), h);
+    assert_int_equal(icn_float_to_half(-low), h | 0x8000U);
+    assert_int_equal(icn_float_to_half(middle), h + (h & 1U));
+    assert_int_equal(icn_float_to_half(nextafterf(middle, 0)), h);
+    assert_int_equal(icn_float_to_half(nextafterf(middle, high)), h + 1);
+  }
+  assert_int_equal(icn_float_to_half(INFINITY), 0x7C00);
+  assert_int_equal(icn_float_to_half(-1e30F), 0xFC00);
+  assert_int_equal(icn_float_to_half(1e-30F), 0);
+  assert_true(isnan(icn_half_to_float(icn_float_to_half(NAN))));
 }
 
 static void names_exist_for_all(void **state) {

@@ -97,6 +97,8 @@ static void common_check_declines_what_no_row_can_do(void **state) {
   problem.precision = ICN_PRECISION_FP16;
   assert_false(icn_row_common_ok(&problem, &why));
   assert_string_equal(why.text, "only fp32 is computed");
+  problem.precision = ICN_PRECISION_FP16W; /* has no weights */
+  assert_false(icn_row_common_ok(&problem, &why));
   problem.precision = ICN_PRECISION_FP32;
   problem.in[0].offset = INT32_MAX - 14;
   assert_false(icn_row_common_ok(&problem, &why));
