@@ -113,7 +113,13 @@ static bool weights_are_exact(const icn_case_data *data, const winograd_tile *t,
   return exact;
 }
 
-bool winograd_is_dyadic(const winograd_tile *t) { return grain_of_tile(t).dyadic; }
+/* The points of 10 and 12 are dyadic, too, but with numerators of 3 to 11: no data but zeros are exact. */
+bool winograd_is_dyadic(const winograd_tile *t) {
+  enum { MOST_POINTS = 9 };
+  for (int k = 0; k < 2; k++)
+    if (t->window[k] > 1 && t->window[2] == 1 && t->m + t->window[k] - 1 > MOST_POINTS) return false;
+  return grain_of_tile(t).dyadic;
+}
 
 /* ------------------------------------------------------------ exact data */
 

@@ -19,7 +19,7 @@ typedef struct winograd_tile {
   int m;
 } winograd_tile;
 
-/* Every point is an integer times a power of two. */
+/* Every point is an integer times a power of two, and so few bits are wanted that some data are exact. */
 bool winograd_is_dyadic(const winograd_tile *tile);
 
 /* How dense data are, densest first: values up to 3, values up to 1, one tap of each kernel, one input of each window, the same tap of all

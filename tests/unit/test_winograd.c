@@ -8,22 +8,34 @@
 
 static const int MS[] = {2, 3, 4, 6}, RS[] = {3, 5, 7};
 
-static icn_rational sum(icn_rational a, icn_rational b) {
-  int64_t num = a.num * b.den + b.num * a.den, den = a.den * b.den, x = num < 0 ? -num : num, y = den;
-  while (y != 0) {
-    const int64_t rest = x % y;
-    x = y, y = rest;
-  }
-  return (icn_rational){num / x, den / x};
+/* The identity below has denominators whose common multiple leaves 64 bits, so it is tested modulo primes: what holds modulo two of them,
+ * for numbers whose numerators and denominators are far below their product, holds. */
+static const uint64_t PRIMES[] = {2147483647, 998244353};
+
+static uint64_t power(uint64_t base, uint64_t exponent, uint64_t prime) {
+  uint64_t result = 1;
+  for (; exponent > 0; exponent >>= 1, base = base * base % prime)
+    if ((exponent & 1U) != 0) result = result * base % prime;
+  return result;
 }
 
-static icn_rational product(icn_rational a, icn_rational b) {
-  const icn_rational zero = {0, 1};
-  if (a.num == 0 || b.num == 0) return zero;
-  return sum((icn_rational){a.num * b.num, a.den * b.den}, zero);
+static uint64_t residue(icn_rational x, uint64_t prime) {
+  assert_true(x.den > 0);
+  const uint64_t den = (uint64_t)x.den % prime, num = (uint64_t)(x.num < 0 ? -x.num : x.num) % prime;
+  assert_true(den != 0);
+  const uint64_t value = num * power(den, prime - 2, prime) % prime;
+  return x.num < 0 ? (prime - value) % prime : value;
 }
 
-/* The bilinear identity, exactly: the coefficient of g[k] d[l] in y[i] is 1 where l = stride * i + k, else 0. */
+/* The coefficient of g[k] d[l] in y[i]. */
+static uint64_t coefficient(const icn_winograd *w, int i, int k, int l, uint64_t prime) {
+  uint64_t total = 0;
+  for (int j = 0; j < w->n; j++)
+    total += residue(w->at[i][j], prime) * residue(w->g[j][k], prime) % prime * residue(w->bt[j][l], prime) % prime;
+  return total % prime;
+}
+
+/* The bilinear identity: the coefficient of g[k] d[l] in y[i] is 1 where l = stride * i + k, else 0. */
 static void matrices_give_the_correlation_exactly(void **state) {
   (void)state;
   int made = 0;
@@ -38,13 +50,13 @@ static void matrices_give_the_correlation_exactly(void **state) {
     assert_int_equal(w.n, stride == 1 ? m + r - 1 : 2 * m + r - 2);
     for (int i = 0; i < w.m; i++)
       for (int k = 0; k < w.r; k++)
-        for (int l = 0; l < w.n; l++) {
-          icn_rational total = {0, 1};
-          for (int j = 0; j < w.n; j++) total = sum(total, product(w.at[i][j], product(w.g[j][k], w.bt[j][l])));
-          if (total.den != 1 || total.num != (l == stride * i + k))
-            fail_msg("F(%d,%d)/%d: y[%d] has %lld/%lld of g[%d] d[%d]", w.m, w.r, stride, i, (long long)total.num, (long long)total.den, k,
-                     l);
-        }
+        for (int l = 0; l < w.n; l++)
+          for (size_t p = 0; p < sizeof PRIMES / sizeof PRIMES[0]; p++) {
+            const uint64_t got = coefficient(&w, i, k, l, PRIMES[p]);
+            if (got != (l == stride * i + k))
+              fail_msg("F(%d,%d)/%d: y[%d] has %llu (modulo %llu) of g[%d] d[%d]", w.m, w.r, stride, i, (unsigned long long)got,
+                       (unsigned long long)PRIMES[p], k, l);
+          }
   }
   assert_int_equal(made, 12 + 8);
 }
