@@ -24,7 +24,7 @@ static bool m_valid(const icn_problem *problem, int32_t m, int most_side, icn_re
 enum { MR = 1, NV = 2, VW = 3, BLOCK = 4, SPLITS = 5, FUSED_PARAMETERS = 6, MOST_BLOCK = 64 };
 
 /* Register tiles for 32 registers, and for 16. */
-static const int32_t OF_32[][2] = {{14, 2}, {9, 3}, {8, 3}, {6, 4}, {4, 6}}, OF_16[][2] = {{6, 2}, {4, 3}};
+static const int32_t OF_32[][2] = {{14, 2}, {13, 2}, {9, 3}, {8, 3}, {6, 4}}, OF_16[][2] = {{6, 2}, {4, 3}};
 static const int32_t BLOCKS[] = {8, 24, 56};
 enum {
   COUNT_32 = sizeof OF_32 / sizeof OF_32[0],
