@@ -13,7 +13,7 @@ enum { MR = 1, NV = 2, VW = 3, BLOCK = 4, SPLITS = 5, MOST_BLOCK = 64 };
 
 /* Register tiles whose accumulators, weights and one broadcast fit the registers: 32 of 16 lanes, 16 of 8 or of 4. */
 static const int32_t TILES[][3] = {{14, 2, 16}, {13, 2, 16}, {9, 3, 16}, {8, 3, 16}, {6, 4, 16},
-                                   {4, 6, 16},  {6, 2, 8},   {4, 3, 8},  {6, 2, 4},  {4, 3, 4}};
+                                   {6, 2, 8},   {4, 3, 8},   {6, 2, 4},  {4, 3, 4}};
 enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 64 };
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
 static int64_t panels(const icn_winograd_sizes *w, const icn_config *config) { return icn_div_up(w->s.k, panel_width(config)); }
