@@ -146,6 +146,7 @@ static icn_status bind_all(run *r, icn_error *error) {
     buffers[i] = o->buffer;
     if (i < ICN_MAX_INPUTS) offsets[i] += r->problem->in[i].offset;
     if (i == ICN_OPERAND_OUT) offsets[i] += r->problem->out.offset;
+    if (i == ICN_OPERAND_PACKED && icn_row_packs_halves(r->row, r->problem)) offsets[i] *= 2; /* in elements of the operand */
   }
   for (int i = 0; i < r->emit.launch_count; i++) {
     ICN_TRY(icn_bound_create(r->runtime, &r->emit.launch[i], buffers, offsets, r->row->name, &r->bound[i], error));

@@ -19,7 +19,8 @@ enum {
 
 typedef enum icn_arg_kind { ICN_ARG_TENSOR, ICN_ARG_INT, ICN_ARG_FLOAT, ICN_ARG_INT8, ICN_ARG_LOCAL } icn_arg_kind;
 
-/* One or two kernel arguments. TENSOR becomes TWO: `__global float *base, int offset` (offset in elements, the view's offset included). */
+/* One or two kernel arguments. TENSOR becomes TWO: `__global float *base, int offset` (offset in elements, the view's offset included;
+ * for PACKED, elements as it is packed: floats or halves). */
 typedef struct icn_arg {
   icn_arg_kind kind;
   union {
