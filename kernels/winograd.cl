@@ -121,21 +121,9 @@ static void multiply(__global const STORE *v, int v_stride, int channels, __glob
   }
 }
 
-/* Pixels of one line of a tile, from (oy, ox) on: bias, residual, activation, and what lies inside the image is stored. `usual`: all of
- * them do, all lanes are channels, there is no residual, and the activation is relu or none. */
+/* Pixels of one line of a tile, from (oy, ox) on: bias, residual, activation, and what lies inside the image is stored. */
 static void store_line(const VEC *line, VEC bias, __global const STORE *residual, int residual_stride, __global STORE *y, int y_stride,
-                       int oh, int ow, int oy, int ox, int down, int lanes, int function, float alpha, float beta, bool usual) {
-  if (usual) {
-    __global STORE *to = y + ((size_t)oy * ow + ox) * y_stride;
-    const int step = (STEP_Y(down) * ow + STEP_X(down)) * y_stride;
-    const VEC least = function == ICN_FN_RELU ? 0 : -INFINITY;
-#pragma unroll
-    for (int b = 0; b < WM; b++) {
-      const VEC v = line[b] + bias;
-      VSTORE(v < least ? least : v, 0, to + b * step);
-    }
-    return;
-  }
+                       int oh, int ow, int oy, int ox, int down, int lanes, int function, float alpha, float beta) {
   for (int b = 0; b < WM; b++) {
     const int py = oy + b * STEP_Y(down), px = ox + b * STEP_X(down);
     if (py >= oh || px >= ow) return;
@@ -149,8 +137,6 @@ static void store_line(const VEC *line, VEC bias, __global const STORE *residual
 static void inverse_tile(__global const STORE *m, int m_step, VEC bias, __global const STORE *residual, int residual_stride,
                          __global STORE *y, int y_stride, int oh, int ow, int oy, int ox, int down, int lanes, int function, float alpha,
                          float beta) {
-  const int end_y = oy + (WDIM == 2 ? WM : 1 + STEP_Y(down) * (WM - 1)), end_x = ox + 1 + STEP_X(down) * (WM - 1);
-  const bool usual = end_y <= oh && end_x <= ow && lanes >= VW && residual_stride == 0 && function <= ICN_FN_RELU;
   VEC line[WN], sums[WM];
 #if WDIM == 2
   VEC half_done[WM * WN];
@@ -165,13 +151,13 @@ static void inverse_tile(__global const STORE *m, int m_step, VEC bias, __global
 #pragma unroll
     for (int b = 0; b < WN; b++) line[b] = half_done[a * WN + b];
     icn_winograd_output(line, sums);
-    store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy + a, ox, down, lanes, function, alpha, beta, usual);
+    store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy + a, ox, down, lanes, function, alpha, beta);
   }
 #else
 #pragma unroll
   for (int b = 0; b < WN; b++) line[b] = VLOAD(0, m + b * m_step);
   icn_winograd_output(line, sums);
-  store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy, ox, down, lanes, function, alpha, beta, usual);
+  store_line(sums, bias, residual, residual_stride, y, y_stride, oh, ow, oy, ox, down, lanes, function, alpha, beta);
 #endif
 }
 
