@@ -1,5 +1,6 @@
 #include "cache.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,7 +60,22 @@ static const char *damage(const icn_mapping *mapping, const icn_cache_key *key, 
   return NULL;
 }
 
-unsigned char *icn_cache_load(const icn_context *context, const icn_cache_key *key, const char *file, size_t *bytes) {
+/* One cause (a full disk, a folder that cannot be made, damaged files) shows at each program: the first is a warning, the others are for
+ * those who ask for more. */
+static void complain(icn_share *share, const char *format, ...) {
+  char line[4096 + 256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  const bool first = !share->cache_complained;
+  share->cache_complained = true;
+  icn_log(&share->context->logger, first ? ICN_LOG_WARNING : ICN_LOG_INFO, "program cache: %s%s", line,
+          first ? " (further programs are not named)" : "");
+}
+
+unsigned char *icn_cache_load(icn_share *share, const icn_cache_key *key, const char *file, size_t *bytes) {
+  const icn_context *context = share->context;
   char path[4096];
   icn_mapping mapping;
   entry_header header;
@@ -69,7 +85,7 @@ unsigned char *icn_cache_load(const icn_context *context, const icn_cache_key *k
   if (icn_os_map(path, &mapping, NULL) != ICN_OK) return NULL; /* the ordinary miss */
   const char *problem = damage(&mapping, key, &header);
   if (problem != NULL) {
-    icn_log(&context->logger, ICN_LOG_WARNING, "program cache: the entry for '%s' is not used: %s (%s)", file, problem, path);
+    complain(share, "the entry for '%s' is not used: %s (%s)", file, problem, path);
   } else {
     binary = icn_allocate(&context->allocator, (size_t)header.bytes);
     if (binary != NULL) {
@@ -81,7 +97,8 @@ unsigned char *icn_cache_load(const icn_context *context, const icn_cache_key *k
   return binary;
 }
 
-void icn_cache_store(const icn_context *context, const icn_cache_key *key, const char *file, const unsigned char *binary, size_t bytes) {
+void icn_cache_store(icn_share *share, const icn_cache_key *key, const char *file, const unsigned char *binary, size_t bytes) {
+  const icn_context *context = share->context;
   char path[4096];
   icn_error error;
   entry_header header;
@@ -97,10 +114,9 @@ void icn_cache_store(const icn_context *context, const icn_cache_key *key, const
   memcpy(whole + sizeof header, binary, bytes);
   icn_error_clear(&error);
   if (!icn_os_make_folder(context->cache_dir)) {
-    icn_log(&context->logger, ICN_LOG_WARNING, "program cache: the folder '%s' cannot be made; '%s' is compiled anew each time",
-            context->cache_dir, file);
+    complain(share, "the folder '%s' cannot be made; '%s' is compiled anew each time", context->cache_dir, file);
   } else if (icn_os_write_file(path, whole, sizeof header + bytes, &error) != ICN_OK) {
-    icn_log(&context->logger, ICN_LOG_WARNING, "program cache: '%s' is not kept: %s", file, error.message);
+    complain(share, "'%s' is not kept: %s", file, error.message);
   }
   icn_release(&context->allocator, whole);
 }

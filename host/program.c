@@ -122,7 +122,7 @@ static bool build_from_cache(icn_share *share, icn_program *entry, const char *o
   const icn_context *context = share->context;
   size_t bytes = 0;
   if (icn_quirk_of(&share->desc, ICN_AVOID_BINARIES) != NULL) return false;
-  unsigned char *binary = icn_cache_load(context, &entry->key, entry->file, &bytes);
+  unsigned char *binary = icn_cache_load(share, &entry->key, entry->file, &bytes);
   if (binary == NULL) return false;
   const unsigned char *binaries[] = {binary};
   cl_int binary_status = CL_SUCCESS, code = CL_SUCCESS;
@@ -200,7 +200,7 @@ static void save(icn_share *share, icn_program *entry) {
   if (binary == NULL) return;
   unsigned char *binaries[] = {binary};
   code = share->cl->clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof binaries, binaries, NULL);
-  if (code == CL_SUCCESS) icn_cache_store(context, &entry->key, entry->file, binary, bytes);
+  if (code == CL_SUCCESS) icn_cache_store(share, &entry->key, entry->file, binary, bytes);
   icn_release(&context->allocator, binary);
 }
 

@@ -18,9 +18,10 @@ struct icn_share {
   cl_context cl_context;
   uint32_t cores; /* as asked for; 0: all */
   icn_device_desc desc;
-  icn_mutex *mutex; /* guards the programs */
+  icn_mutex *mutex; /* guards the programs and cache_complained */
   icn_program *programs;
-  size_t references; /* guarded by the context's mutex */
+  bool cache_complained; /* a failure of the disk cache was named */
+  size_t references;     /* guarded by the context's mutex */
   icn_share *next;
 };
 

@@ -22,11 +22,12 @@ typedef struct fixture {
   proto_writer file;
   float image[IMAGE], want[10];
   char log[65536];
+  size_t warnings;
 } fixture;
 
 static void keep_log(void *user, icn_log_level level, const char *line) {
   fixture *f = user;
-  (void)level;
+  if (level == ICN_LOG_WARNING) f->warnings++;
   const size_t length = strlen(f->log);
   snprintf(f->log + length, sizeof f->log - length, "%s\n", line);
 }
@@ -49,6 +50,7 @@ static size_t classify(fixture *f, const char *folder, bool *opencl) {
   float scores[10], *outputs[] = {scores, NULL};
   const float *input = f->image;
   f->log[0] = '\0';
+  f->warnings = 0;
   icn_context_options_init(&options);
   options.logger = &logger;
   options.cache_dir = folder;
@@ -309,6 +311,8 @@ static void a_folder_that_cannot_be_made_is_a_log_line(void **state) {
   assert_true(icn_os_remove(BLOCKER));
   if (!opencl) skip();
   assert_int_equal(count_in_log(f, "cannot be made"), built);
+  assert_true(built > 1);
+  assert_int_equal(f->warnings, 1); /* one cause, one sentence */
   assert_int_equal(count_in_log(f, "cache-test-blocker/cache"), built);
 }
 
@@ -321,6 +325,7 @@ static void a_read_only_folder_is_a_log_line(void **state) {
   if (!opencl) skip();
   assert_true(built > 0);
   assert_int_equal(count_in_log(f, "is not kept"), built);
+  assert_int_equal(f->warnings, 1);
 }
 
 static void point_at_a_full_disk(const char *path) {
@@ -338,6 +343,7 @@ static void a_full_disk_is_a_log_line(void **state) {
   assert_int_equal(each_entry(f, point_at_a_full_disk), programs);
   assert_int_equal(classify(f, f->folder, &opencl), programs);
   assert_int_equal(count_in_log(f, "No space left"), programs);
+  assert_int_equal(f->warnings, 1);
   assert_int_equal(each_entry(f, remove_entry), programs); /* the entries, and nothing beside them */
 }
 
