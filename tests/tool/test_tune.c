@@ -80,7 +80,7 @@ static void a_model_is_tuned_and_plans_show_it(void **state) {
   read_text("t.txt", out, sizeof out);
   says(out, "# clinception tuning 1");
   succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T plan $M/colours.onnx --why");
-  says(out, "tuned: measured");
+  says(out, "tuned here: measured");
   says(out, " tuned ");
   assert_string_equal(err, "");
   succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T check $M/colours.onnx");
@@ -202,7 +202,7 @@ static void an_interrupt_keeps_what_is_done(void **state) {
   says(err, "interrupted; what was measured until then is kept");
   says(out, "configurations tried");
   succeeds("CLINCEPTION_TUNE_FILE=$D/int.txt $T plan " SMALL " --why");
-  says(out, "tuned: measured");
+  says(out, "tuned here: measured");
 }
 
 int main(void) {
