@@ -116,6 +116,8 @@ if(UNIX AND NOT APPLE)
 endif()
 icn_test(unit row_loops)
 icn_test(api plan_api support/api_model.c support/proto_writer.c)
+icn_test(api tuning support/api_model.c support/proto_writer.c)
+target_compile_definitions(test_api_tuning PRIVATE CL_TARGET_OPENCL_VERSION=300)
 icn_test(net switches)
 
 # vendors/programs: the programs of plans and kernel cases, for compilers without a device.

@@ -86,11 +86,35 @@ static void a_model_is_tuned_and_plans_show_it(void **state) {
   succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T check $M/colours.onnx");
   succeeds("CLINCEPTION_TUNE_FILE=none $T plan $M/colours.onnx --why");
   assert_int_equal(count_of(out, "tuned"), 0);
-  /* A second run begins with what is missing, and keeps what is there. */
-  succeeds("cp $D/t.txt $D/before; $T tune $M/colours.onnx --budget 1 --out $D/t.txt --json");
+  /* A second run goes on with what is missing, and leaves what is there unless it is asked. */
+  succeeds("cp $D/t.txt $D/before; $T tune $M/colours.onnx --budget 1 --out $D/t.txt");
+  says(out, "and left as they are (--fresh measures them again)");
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/t.txt --fresh --json");
   says(out, "\"tuned_seconds\"");
   says(out, "\"parameters\"");
   succeeds("test $(wc -l <$D/t.txt) -ge $(wc -l <$D/before) && tail -n +2 $D/t.txt | LC_ALL=C sort -c");
+}
+
+static void all_networks_are_one_piece_of_work(void **state) {
+  (void)state;
+  succeeds("$T tune --all $M/nan.onnx --dry-run --out $D/all.txt");
+  says(out, "builtin:inception_v3, batch 1: ");
+  says(out, "builtin:inception_v3, batch 8: ");
+  assert_int_equal(count_of(out, "nan.onnx"), 1); /* a model that fixes its batch */
+  succeeds("$T tune --all " SMALL " " SMALL " --batch 1 --dry-run --json --out $D/all.txt");
+  assert_int_equal(count_of(out, "\"batch\""), 3);
+  assert_int_equal(count_of(out, "\"added\":\t0"), 1); /* what is there twice is measured once */
+  fails(2, "--shape belongs to one model", "$T tune --all --shape 1x3x99x99 --out $D/all.txt");
+  fails(1, "nowhere.onnx", "$T tune --all nowhere.onnx --dry-run --out $D/all.txt");
+  /* One budget; what it was enough for is kept, and the next run leaves it. */
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --budget 8 --out $D/all.txt");
+  says(out, "configurations tried");
+  says(out, "the budget of 8 s is shorter");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --out $D/all.txt");
+  says(out, " already, and left as they are");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --fresh --out $D/all.txt");
+  says(out, " already\n");
+  succeeds("$T plan builtin:inception_v3 --tuning $D/all.txt --why && $T check $M/colours.onnx --tuning $D/all.txt");
 }
 
 static void little_or_no_time_is_said(void **state) {
@@ -113,9 +137,13 @@ static void wrong_usage_is_explained(void **state) {
   succeeds("$T tune --help");
   says(out, "never chosen");
   says(out, "CLINCEPTION_TUNE_FILE");
-  fails(2, "expected one model", "$T tune");
+  says(out, "--all");
+  says(out, "--fresh");
+  fails(2, "expected one model or --all", "$T tune");
+  fails(2, "expected one model or --all", "$T tune a.onnx b.onnx");
   fails(2, "name one OpenCL device", "$T tune " SMALL " --device reference --out $D/x");
   fails(2, "would go nowhere", "CLINCEPTION_TUNE_FILE=none $T tune " SMALL);
+  fails(2, "would go nowhere", "CLINCEPTION_TUNE_FILE=shipped $T tune " SMALL);
   fails(2, "--rows and --exact", "$T tune " SMALL " --exact --out $D/x");
 }
 
@@ -139,6 +167,26 @@ static void a_corrupt_file_costs_a_warning(void **state) {
   succeeds("CLINCEPTION_TUNE_FILE=$D/dir2 $T check $M/colours.onnx && mkdir $D/dir2");
   succeeds("CLINCEPTION_TUNE_FILE=$D/dir2 $T check $M/colours.onnx");
   says(err, "it is a folder");
+}
+
+/* Said once, by whatever reads the file; the tuner puts it right. */
+static void lines_of_another_version_are_a_warning(void **state) {
+  (void)state;
+  succeeds(
+      "$T tune $M/colours.onnx --budget 4 --out $D/new.txt; "
+      "awk -F'\\t' 'BEGIN{OFS=FS} /^#/{print;next} {$7=\"0.0.1\"; print}' $D/new.txt >$D/old.txt");
+  succeeds("$T plan $M/colours.onnx --why --tuning $D/old.txt");
+  assert_int_equal(count_of(err, "of another version"), 1);
+  says(err, "run 'clinception tune' again");
+  assert_int_equal(count_of(out, "tuned here"), 0);
+  succeeds("CLINCEPTION_TUNE_FILE=$D/old.txt $T bench $M/colours.onnx --repeat 1");
+  assert_int_equal(count_of(err, "of another version"), 1);
+  succeeds("$T plan $M/colours.onnx --tuning none && $T plan $M/colours.onnx --tuning shipped");
+  assert_string_equal(err, "");
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/old.txt");
+  says(err, "of another version");
+  succeeds("$T plan $M/colours.onnx --why --tuning $D/old.txt");
+  says(out, "tuned here: measured");
 }
 
 /* Rows with parameters from nowhere, for this very device: the results are the reference's. */
@@ -205,17 +253,32 @@ static void an_interrupt_keeps_what_is_done(void **state) {
   says(out, "tuned here: measured");
 }
 
+static void an_interrupt_of_all_keeps_what_is_done(void **state) {
+  (void)state;
+  const int code =
+      sh("$T tune --all $M/colours.onnx --batch 1 --budget 600 --out $D/ctrlc.txt & P=$!; "
+         "for i in $(seq 3000); do test -s $D/ctrlc.txt && break; sleep 0.1; done; kill -TERM $P; wait $P");
+  assert_int_equal(code, 1);
+  says(err, "interrupted; what was measured until then is kept");
+  says(out, "configurations tried");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --out $D/ctrlc.txt");
+  says(out, "known to");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_model_is_tuned_and_plans_show_it),
+      cmocka_unit_test(all_networks_are_one_piece_of_work),
       cmocka_unit_test(little_or_no_time_is_said),
       cmocka_unit_test(wrong_usage_is_explained),
       cmocka_unit_test(bad_places_are_one_sentence),
       cmocka_unit_test(a_corrupt_file_costs_a_warning),
+      cmocka_unit_test(lines_of_another_version_are_a_warning),
       cmocka_unit_test(impossible_parameters_change_no_result),
       cmocka_unit_test(two_tuners_lose_nothing),
       cmocka_unit_test(writers_take_turns),
       cmocka_unit_test(an_interrupt_keeps_what_is_done),
+      cmocka_unit_test(an_interrupt_of_all_keeps_what_is_done),
   };
   return cmocka_run_group_tests_name("tune", tests, make_folder, remove_folder);
 }
