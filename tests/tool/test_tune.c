@@ -211,6 +211,42 @@ static void two_tuners_lose_nothing(void **state) {
   says(out, "\tbinary ");
 }
 
+/* What the script makes of results is what lib/tunedb.h says of shipped lines, and counts on the device it was measured on. */
+static void results_become_shipped_lines(void **state) {
+  (void)state;
+  char version[64];
+  succeeds("$T --version");
+  assert_int_equal(sscanf(out, "%*s %63[0-9.]", version), 1);
+  setenv("V", version, 1);
+  succeeds(
+      "N='pthread-skylake-avx512-AMD EPYC on Portable Computing Language, 2 units of 16 lanes, AMD EPYC'; M2=', AuthenticAMD family 25 "
+      "model 17'; "
+      "G='Some GPU on Some Platform, 60 units of 1 lanes'; line() { printf '%s\t%s\t%s\t1,2\t%s\tdriver 1\t%s\t2026-11-22T10:00:00Z\n' "
+      "\"$@\"; }; "
+      "{ line \"$N$M2\" k2 conv_tile 30 $V; line \"$N$M2\" k1 conv_tile 9.5 $V; line \"$N$M2\" k1 conv_gpu 12 $V; "
+      "line \"$N$M2\" k1 winograd_3x3 7.25 $V; line \"$N$M2\" k1 winograd_gpu 8 $V; line \"$N$M2\" k3 conv_tile wrong $V; "
+      "line \"$N$M2\" k3 conv_gpu 5 0.0.9; line \"$N\" k4 conv_gpu 5 $V; line \"$G\" k1 conv_gpu 5 $V; } >$D/a.txt; "
+      "line \"$N$M2\" k2 conv_gpu 10 $V >$D/b.txt; $M/../../../tools/dev/ship_tuning.py $D/a.txt $D/b.txt -o $D/s.txt; tail -n +2 "
+      "$D/s.txt");
+  char expected[2000];
+  static const char CPU[] =
+      "pthread-skylake-avx512-* on Portable Computing Language, 2 units of 16 lanes, *AuthenticAMD family 25 model 17";
+  snprintf(expected, sizeof expected,
+           "Some GPU on Some Platform, 60 units of 1 lanes\tk1\tconv_gpu\t1,2\t5\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk1\tconv_tile\t1,2\t9.5\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk1\twinograd_3x3\t1,2\t7.25\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk2\tconv_gpu\t1,2\t10\tdriver 1\t%s\t2026-11-22\n",
+           version, CPU, version, CPU, version, CPU, version);
+  assert_string_equal(out, expected);
+  says(err, "1 lines left out: computed wrongly");
+  says(err, "1 lines left out: of another version");
+  says(err, "1 lines left out: of a device whose processor's model is not known");
+  /* Its own output changes nothing. */
+  succeeds("$M/../../../tools/dev/ship_tuning.py $D/s.txt -o $D/s2.txt; cmp $D/s.txt $D/s2.txt");
+  assert_int_equal(sh("echo 'dear diary' >$D/diary2; $M/../../../tools/dev/ship_tuning.py $D/diary2 -o $D/s2.txt"), 1);
+  says(err, "none of a tuning file");
+}
+
 /* Many at once, each line of its own. */
 static void writers_take_turns(void **state) {
   (void)state;
@@ -276,6 +312,7 @@ int main(void) {
       cmocka_unit_test(lines_of_another_version_are_a_warning),
       cmocka_unit_test(impossible_parameters_change_no_result),
       cmocka_unit_test(two_tuners_lose_nothing),
+      cmocka_unit_test(results_become_shipped_lines),
       cmocka_unit_test(writers_take_turns),
       cmocka_unit_test(an_interrupt_keeps_what_is_done),
       cmocka_unit_test(an_interrupt_of_all_keeps_what_is_done),
