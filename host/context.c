@@ -8,6 +8,7 @@
 #include "clblast.h"
 #include "quirks.h"
 #include "share.h"
+#include "shipped.h"
 #include "tune_file.h"
 
 const char *icn_version(void) {
@@ -74,11 +75,15 @@ done:
   return status;
 }
 
+/* "none": neither the user's lines nor the shipped ones. "shipped": only these. */
 static icn_status set_tune_file(icn_context *context, const icn_context_options *options, icn_error *error) {
   char path[4096];
   const char *file = option_text(options->tune_file, "CLINCEPTION_TUNE_FILE");
+  if (file != NULL && strcmp(file, "none") == 0) return ICN_OK;
+  context->shipped = icn_shipped_tuning;
+  context->shipped_bytes = icn_shipped_tuning_bytes;
   if (file == NULL && icn_tuning_default_path(path, sizeof path)) file = path;
-  if (file == NULL || strcmp(file, "none") == 0) return ICN_OK;
+  if (file == NULL || strcmp(file, "shipped") == 0) return ICN_OK;
   context->tune_file = icn_text_copy(&context->allocator, file);
   return context->tune_file != NULL ? ICN_OK : icn_error_memory(error, strlen(file) + 1, "the name of the tuning file");
 }

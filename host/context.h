@@ -22,6 +22,9 @@ struct icn_context {
   char *quirks;         /* rows of lib/quirks.def that are off or on; NULL: as the table says */
   char *tune_file;      /* NULL: none */
   bool tune_complained; /* its damaged lines were named; guarded by mutex */
+  bool tune_outdated;   /* its lines of other versions were named; guarded by mutex */
+  const char *shipped;  /* the tuning lines below it, shipped_bytes of them; tests put in their own. BORROWED */
+  size_t shipped_bytes; /* 0: none */
   icn_mutex *mutex;     /* guards the list of shares */
   icn_share **shares;
   void *clblast_library, *clblast_sgemm, *clblast_temp_bytes; /* NULL: no CLBlast */

@@ -44,9 +44,11 @@ void icn_mutex_destroy(icn_mutex *mutex);
 void icn_mutex_lock(icn_mutex *mutex);
 void icn_mutex_unlock(icn_mutex *mutex);
 
-/* What this machine is, without anything that tells whose it is: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64", "AMD EPYC 9B14". */
+/* What this machine is, without anything that tells whose it is: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64", "AMD EPYC 9B14". A
+ * virtual machine may call its processor just "AMD EPYC"; `model` tells its kind: "AuthenticAMD family 25 model 17", of ARM processors
+ * "implementer 0x41 part 0xd40" (the first core's, where there are several kinds). Each text is empty where it is not known. */
 typedef struct icn_os_machine {
-  char system[256], processor[128];
+  char system[256], processor[128], model[96];
   uint32_t processors; /* logical; 0: not known */
   uint64_t memory_bytes;
 } icn_os_machine;

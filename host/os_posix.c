@@ -331,6 +331,17 @@ static bool line_value(const char *path, const char *key, char *value, size_t by
   return value[0] != '\0';
 }
 
+/* As Linux tells it: x86's identification, or ARM's. */
+static void describe_model(char *model, size_t bytes) {
+  static const char CPUINFO[] = "/proc/cpuinfo";
+  char vendor[32], family[16], number[16];
+  if (line_value(CPUINFO, "vendor_id", vendor, sizeof vendor) && line_value(CPUINFO, "cpu family", family, sizeof family) &&
+      line_value(CPUINFO, "model\t", number, sizeof number))
+    snprintf(model, bytes, "%s family %s model %s", vendor, family, number);
+  else if (line_value(CPUINFO, "CPU implementer", vendor, sizeof vendor) && line_value(CPUINFO, "CPU part", number, sizeof number))
+    snprintf(model, bytes, "implementer %s part %s", vendor, number);
+}
+
 void icn_os_describe_machine(icn_os_machine *machine) {
   struct utsname kernel;
   char distribution[96] = "";
@@ -343,6 +354,7 @@ void icn_os_describe_machine(icn_os_machine *machine) {
   static const char *const KEYS[] = {"model name", "Hardware", "Processor", "CPU part"};
   for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0] && machine->processor[0] == '\0'; i++)
     line_value("/proc/cpuinfo", KEYS[i], machine->processor, sizeof machine->processor);
+  describe_model(machine->model, sizeof machine->model);
   const long processors = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   if (processors > 0) machine->processors = (uint32_t)processors;
   if (pages > 0 && page > 0) machine->memory_bytes = (uint64_t)pages * (uint64_t)page;

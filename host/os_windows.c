@@ -274,6 +274,14 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 void icn_mutex_lock(icn_mutex *mutex) { AcquireSRWLockExclusive(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { ReleaseSRWLockExclusive(&mutex->lock); }
 
+/* Of "AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD" what Linux tells; ARM's text has other numbers under these names. */
+static void describe_model(const char *identifier, char *model, size_t bytes) {
+  unsigned family, number;
+  const char *numbers = strstr(identifier, "Family "), *vendor = strrchr(identifier, ',');
+  if (numbers == NULL || vendor == NULL || vendor[1] != ' ' || sscanf(numbers, "Family %u Model %u ", &family, &number) != 2) return;
+  if (strncmp(identifier, "ARM", 3) != 0) snprintf(model, bytes, "%.40s family %u model %u", vendor + 2, family, number);
+}
+
 void icn_os_describe_machine(icn_os_machine *machine) {
   SYSTEM_INFO info;
   MEMORYSTATUSEX memory;
@@ -285,7 +293,9 @@ void icn_os_describe_machine(icn_os_machine *machine) {
   if (GlobalMemoryStatusEx(&memory)) machine->memory_bytes = memory.ullTotalPhys;
   snprintf(machine->system, sizeof machine->system, "Windows %lu.%lu build %lu", version & 0xFF, version >> 8 & 0xFF, version >> 16);
   const char *processor = icn_os_environment("PROCESSOR_IDENTIFIER");
-  if (processor != NULL) snprintf(machine->processor, sizeof machine->processor, "%s", processor);
+  if (processor == NULL) return;
+  snprintf(machine->processor, sizeof machine->processor, "%s", processor);
+  describe_model(processor, machine->model, sizeof machine->model);
 }
 
 void icn_os_date(char text[32]) {

@@ -48,17 +48,22 @@ static bool is_known(const candidate *list, size_t count, const icn_row *row, co
   return false;
 }
 
+static void add(const icn_tune_problem *p, const icn_device_desc *device, const icn_row *row, const icn_config *config, int group,
+                candidate *list, size_t *count) {
+  if (*count == MOST_CANDIDATES || is_known(list, *count, row, config) || !icn_row_takes(row, &p->problem, device, config, NULL)) return;
+  const bool taken = row == p->row && same_config(config, &p->config);
+  const double cost = row->cost(&p->problem, device, config);
+  list[(*count)++] = (candidate){.row = row, .config = *config, .cost = cost, .group = taken ? 0 : group};
+}
+
+/* What selection takes comes first: it may be shipped, and not among the row's configurations. */
 static void add_row(const icn_tune_problem *p, const icn_device_desc *device, const icn_row *row, candidate *list, size_t *count) {
   const size_t configs = icn_row_space(row, &p->problem, device, 0, NULL);
-  for (size_t i = 0; i < configs && *count < MOST_CANDIDATES; i++) {
-    candidate *c = &list[*count];
-    (void)icn_row_space(row, &p->problem, device, i, &c->config);
-    if (is_known(list, *count, row, &c->config) || !icn_row_takes(row, &p->problem, device, &c->config, NULL)) continue;
-    c->row = row;
-    c->cost = row->cost(&p->problem, device, &c->config);
-    c->seconds = 0;
-    c->group = row == p->row && same_config(&c->config, &p->config) ? 0 : i == 0 ? 1 : 2;
-    ++*count;
+  icn_config config;
+  if (row == p->row) add(p, device, row, &p->config, 0, list, count);
+  for (size_t i = 0; i < configs; i++) {
+    (void)icn_row_space(row, &p->problem, device, i, &config);
+    add(p, device, row, &config, i == 0 ? 1 : 2, list, count);
   }
 }
 

@@ -10,7 +10,7 @@ typedef struct icn_tune_problem {
   icn_problem problem;
   char key[ICN_KEY_BYTES];
   size_t layers;      /* that have it */
-  const icn_row *row; /* what selection takes, and how configured, before anything is measured */
+  const icn_row *row; /* what selection takes, and how configured, before anything is measured here */
   icn_config config;
   double expected_seconds; /* of one layer */
 } icn_tune_problem;

@@ -16,46 +16,64 @@ bool icn_tuning_default_path(char *path, size_t bytes) {
 
 const char *icn_tuning_device(const icn_device_desc *desc, bool here, char text[ICN_TUNE_DEVICE_BYTES]) {
   icn_os_machine machine = {.processor = ""};
+  char processor[sizeof machine.processor + sizeof machine.model + 2];
   if (here && desc->kind == ICN_DEVICE_CPU) icn_os_describe_machine(&machine);
-  return icn_tunedb_device(desc, machine.processor, text);
+  const bool both = machine.processor[0] != '\0' && machine.model[0] != '\0';
+  snprintf(processor, sizeof processor, "%s%s%s", machine.processor, both ? ", " : "", machine.model);
+  return icn_tunedb_device(desc, processor, text);
 }
 
 /* ----------------------------------------------------------------- reading */
 
-static void complain(icn_context *context, const char *sentence) {
+/* A warning, once a context: `told` is its flag. */
+static void complain(icn_context *context, bool *told, const char *sentence) {
   icn_mutex_lock(context->mutex);
-  const bool first = !context->tune_complained;
-  context->tune_complained = true;
+  const bool first = !*told;
+  *told = true;
   icn_mutex_unlock(context->mutex);
   if (first) icn_log(&context->logger, ICN_LOG_WARNING, "%s", sentence);
 }
 
-icn_status icn_tuning_load(icn_context *context, const icn_device_desc *desc, bool here, icn_tunedb *db, icn_error *error) {
-  char device[ICN_TUNE_DEVICE_BYTES], sentence[ICN_MESSAGE_BYTES];
+/* The user's lines. */
+static icn_status load_file(icn_context *context, const icn_device_desc *desc, const char *device, icn_tunedb *db, icn_error *error) {
+  char sentence[ICN_MESSAGE_BYTES];
   icn_mapping mapping;
   icn_error problem;
-  memset(db, 0, sizeof *db);
-  icn_arena_init(&db->arena, &context->allocator);
-  if (context->tune_file == NULL || !icn_os_exists(context->tune_file)) return ICN_OK;
   icn_error_clear(&problem);
   if (icn_os_map(context->tune_file, &mapping, &problem) != ICN_OK) {
     snprintf(sentence, sizeof sentence, "no tuning file: %.400s", problem.message);
-    complain(context, sentence);
+    complain(context, &context->tune_complained, sentence);
     return ICN_OK;
   }
-  icn_status status =
-      icn_tunedb_parse(db, mapping.data, (size_t)mapping.bytes, icn_tuning_device(desc, here, device), &context->allocator, &problem);
+  icn_status status = icn_tunedb_parse(db, mapping.data, (size_t)mapping.bytes, device, &context->allocator, &problem);
   icn_os_unmap(&mapping);
   if (status == ICN_FORMAT) {
     snprintf(sentence, sizeof sentence, "tuning file '%.200s' is not used: %.200s", context->tune_file, problem.message);
-    complain(context, sentence);
+    complain(context, &context->tune_complained, sentence);
     return ICN_OK;
   }
   if (status != ICN_OK) return icn_error_set(error, status, "%s", problem.message);
-  if (icn_tunedb_complaint(db, context->tune_file, sentence, sizeof sentence)) complain(context, sentence);
+  if (icn_tunedb_complaint(db, context->tune_file, sentence, sizeof sentence)) complain(context, &context->tune_complained, sentence);
+  if (icn_tunedb_outdated(db, context->tune_file, sentence, sizeof sentence)) complain(context, &context->tune_outdated, sentence);
   icn_log(&context->logger, ICN_LOG_INFO, "tuning file '%s': %zu results for '%s', %zu for other devices, %zu of other versions",
           context->tune_file, db->count, desc->name, db->other_device, db->other_version);
   return ICN_OK;
+}
+
+icn_status icn_tuning_load(icn_context *context, const icn_device_desc *desc, bool here, icn_tunedb *db, icn_error *error) {
+  char device[ICN_TUNE_DEVICE_BYTES];
+  icn_status status = ICN_OK;
+  memset(db, 0, sizeof *db);
+  icn_arena_init(&db->arena, &context->allocator);
+  if (context->tune_file == NULL && context->shipped_bytes == 0) return ICN_OK;
+  (void)icn_tuning_device(desc, here, device);
+  if (context->tune_file != NULL && icn_os_exists(context->tune_file)) ICN_TRY(load_file(context, desc, device, db, error));
+  const size_t own = db->count;
+  ICN_TRY(icn_tunedb_add_shipped(db, context->shipped, context->shipped_bytes, device, error));
+  if (db->count > own)
+    icn_log(&context->logger, ICN_LOG_INFO, "shipped tuning: %zu results for devices like '%s'", db->count - own, desc->name);
+done:
+  return status;
 }
 
 /* ----------------------------------------------------------------- writing */

@@ -8,8 +8,9 @@
 bool icn_tuning_default_path(char *path, size_t bytes);
 /* What a device of this machine (`here`; else one that was recorded elsewhere) is called in the file. */
 const char *icn_tuning_device(const icn_device_desc *desc, bool here, char text[ICN_TUNE_DEVICE_BYTES]);
-/* The results for a device from the context's file; none where there is no file. A file that cannot be read and lines that are damaged are
- * warnings, once a context. *db is initialised whatever is returned. Fails: ICN_NO_MEMORY. */
+/* The results for a device from the context's file, where there is one, and below them those that are shipped. A file that cannot be read,
+ * lines that are damaged and lines of other versions are warnings, once a context. *db is initialised whatever is returned. Fails:
+ * ICN_NO_MEMORY. */
 icn_status icn_tuning_load(icn_context *context, const icn_device_desc *desc, bool here, icn_tunedb *db, icn_error *error);
 
 /* That results can be written to `path`: makes its folder, tries its lock. Fails: ICN_IO. */

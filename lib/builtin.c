@@ -22,6 +22,10 @@ static const struct network {
 };
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS };
 
+size_t icn_builtin_count(void) { return NETWORK_COUNT; }
+
+const char *icn_builtin_name(size_t index) { return NETWORKS[index].name; }
+
 static const char *list_networks(char *text, size_t bytes) {
   size_t length = 0;
   for (size_t i = 0; i < NETWORK_COUNT && length < bytes; i++) {

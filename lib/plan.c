@@ -30,14 +30,22 @@ static icn_status prepare(icn_lowering *lowering, icn_error *error) {
   return ICN_OK;
 }
 
-static bool has_tuned(const icn_plan *plan) {
-  for (size_t l = 0; l < plan->layer_count; l++)
-    if (plan->layers[l].choice.tuned) return true;
-  return false;
+/* Which tuning lines a plan was made with. */
+typedef struct tuning_used {
+  bool any, shipped;
+} tuning_used;
+
+static tuning_used tuning_of(const icn_plan *plan) {
+  tuning_used used = {false, false};
+  for (size_t l = 0; l < plan->layer_count; l++) {
+    used.any = used.any || plan->layers[l].choice.tuned;
+    used.shipped = used.shipped || plan->layers[l].choice.shipped;
+  }
+  return used;
 }
 
 static icn_status plan_once(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
-                            const icn_plan_request *request, icn_plan *plan, bool *tuned, icn_error *error) {
+                            const icn_plan_request *request, icn_plan *plan, tuning_used *used, icn_error *error) {
   icn_status status = ICN_OK;
   icn_lowering lowering;
   memset(&lowering, 0, sizeof lowering);
@@ -53,7 +61,7 @@ static icn_status plan_once(const icn_row_table *rows, const icn_graph *graph, c
   ICN_TRY(icn_lower_views(&lowering, error));
   ICN_TRY(icn_lower_layers(&lowering, error));
   ICN_TRY(icn_plan_finish(&lowering, error));
-  *tuned = has_tuned(plan);
+  *used = tuning_of(plan);
   ICN_TRY(icn_plan_check_limits(plan, graph, device, error));
   assert(icn_plan_check(plan, NULL) != ICN_MISMATCH);
 done:
@@ -61,21 +69,33 @@ done:
   return status;
 }
 
-/* Results of the tuner hold for their layer; all together they may still need more memory than there is. */
+/* Results of the tuner hold for their layer; all together they may still need more memory than there is. Then the shipped ones go first:
+ * what the user's own made a plan of before lines were shipped it makes a plan of still. */
 icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph, const icn_device_desc *device,
                               const icn_plan_request *request, icn_plan *plan, icn_error *error) {
   static const icn_plan_request no_request;
-  icn_plan_request untuned = request == NULL ? no_request : *request;
-  icn_error problem;
-  bool tuned = false;
-  icn_error_clear(&problem);
-  icn_status status = plan_once(rows, graph, device, &untuned, plan, &tuned, &problem);
-  if (status == ICN_OK || !tuned || status == ICN_NO_MEMORY)
-    return status == ICN_OK ? ICN_OK : icn_error_set(error, status, "%s", problem.message);
-  untuned.tuning = NULL;
-  status = plan_once(rows, graph, device, &untuned, plan, &tuned, error);
-  if (status == ICN_OK) plan->untuned = icn_arena_format(&plan->arena, "%s", problem.message);
-  return status;
+  icn_plan_request attempt = request == NULL ? no_request : *request;
+  icn_tunedb own;
+  const char *left_out = NULL;
+  icn_error first;
+  icn_error_clear(&first);
+  for (;;) {
+    icn_error problem;
+    tuning_used used = {false, false};
+    icn_error_clear(&problem);
+    const icn_status status = plan_once(rows, graph, device, &attempt, plan, &used, &problem);
+    if (status == ICN_OK && left_out != NULL)
+      plan->untuned = icn_arena_format(&plan->arena, "%s are left out, with them: %s", left_out, first.message);
+    if (status == ICN_OK) return ICN_OK;
+    if (!used.any || status == ICN_NO_MEMORY) return icn_error_set(error, status, "%s", problem.message);
+    if (left_out == NULL) first = problem;
+    left_out = used.shipped ? "shipped tuning rows" : "tuning rows";
+    if (used.shipped) {
+      own = *attempt.tuning;
+      own.without_shipped = true;
+    }
+    attempt.tuning = used.shipped ? &own : NULL;
+  }
 }
 
 icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,

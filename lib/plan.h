@@ -65,7 +65,7 @@ typedef struct icn_plan {
   uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */
   uint64_t weight_bytes;
   uint64_t library_bytes;
-  const char *untuned; /* why tuning rows were left out: with them the plan was above a limit of the device; NULL: they were not */
+  const char *untuned; /* which tuning rows were left out and why: with them the plan was above a limit; NULL: none were */
 } icn_plan;
 
 typedef struct icn_plan_request {

@@ -125,6 +125,6 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
                   w.rule > 0 ? "chosen" : "", "MFLOP", "KiB", "expect us");
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
-  if (plan->untuned != NULL) icn_text_append(text, "tuning rows are left out, with them: %s\n", plan->untuned);
+  if (plan->untuned != NULL) icn_text_append(text, "%s\n", plan->untuned);
   print_totals(plan, text);
 }

@@ -11,6 +11,7 @@ typedef struct candidate {
   icn_config config;
   double cost_seconds, tuned_seconds; /* tuned: measured with this configuration; 0 without a tuning row */
   icn_reason reason;                  /* when it does not apply */
+  bool shipped;                       /* tuned: by a line that came with the library */
   bool ignored;                       /* it has a tuning row that cannot be used: why_ignored */
   icn_reason why_ignored;
 } candidate;
@@ -21,7 +22,7 @@ typedef struct question {
   const icn_problem *problem;
   const icn_device_desc *device;
   const char *forced_rows;
-  const icn_tune_row *tuned; /* the results for this problem, the fastest first */
+  const icn_tune_row *tuned; /* the results for this problem, the user's first, then the fastest */
   size_t tuned_count;
 } question;
 
@@ -70,15 +71,25 @@ icn_status icn_check_rows(const icn_row_table *rows, const char *list, icn_error
   return ICN_OK;
 }
 
+/* What was right elsewhere and computes wrongly here is not trusted in other parameters either. */
+static bool holds(const question *q, const icn_row *row, const icn_tune_row *tuned, bool wrong_here, icn_reason *why_not) {
+  if (tuned->shipped && wrong_here) return icn_decline(why_not, "the tuner saw it compute wrongly here");
+  return icn_row_takes(row, q->problem, q->device, &tuned->config, why_not);
+}
+
 /* The row's fastest result whose parameters hold for this problem on this device. */
 static void look_for_tuning(const question *q, const icn_row *row, candidate *found) {
+  bool wrong_here = false;
   for (size_t i = 0; i < q->tuned_count; i++) {
     const icn_tune_row *tuned = &q->tuned[i];
     if (strcmp(tuned->row, row->name) != 0) continue;
-    found->ignored = !icn_row_takes(row, q->problem, q->device, &tuned->config, &found->why_ignored);
+    wrong_here = wrong_here || tuned->seconds <= 0;
+    if (tuned->seconds <= 0) continue;
+    found->ignored = !holds(q, row, tuned, wrong_here, &found->why_ignored);
     if (found->ignored) continue;
     found->config = tuned->config;
     found->tuned_seconds = tuned->seconds;
+    found->shipped = tuned->shipped;
     return;
   }
 }
@@ -120,10 +131,13 @@ static candidate examine(const question *q, const icn_row *row) {
   return found;
 }
 
-/* Forced by name, then measured, then expected. The first row of the table wins a tie; a NaN never wins. */
+/* Measured here, measured elsewhere, expected. */
+static int trust(const candidate *c) { return c->tuned_seconds <= 0 ? 0 : c->shipped ? 1 : 2; }
+
+/* Forced by name, then by how its time is known. The first row of the table wins a tie; a NaN never wins. */
 static bool better(const candidate *a, const candidate *b) {
   if (a->forced != b->forced) return a->forced;
-  if ((a->tuned_seconds > 0) != (b->tuned_seconds > 0)) return a->tuned_seconds > 0;
+  if (trust(a) != trust(b)) return trust(a) > trust(b);
   return a->tuned_seconds > 0 ? a->tuned_seconds < b->tuned_seconds : a->cost_seconds < b->cost_seconds;
 }
 
@@ -135,8 +149,8 @@ static void describe(const candidate *found, const icn_row *row, icn_text *text)
   if (text == NULL) return;
   describe_tuning(found, row, text);
   if (found->tuned_seconds > 0) {
-    icn_text_append(text, "%s: tuned: measured %.1f us (%.1f us expected)\n", row->name, found->tuned_seconds * 1e6,
-                    found->cost_seconds * 1e6);
+    icn_text_append(text, "%s: %s: measured %.1f us (%.1f us expected)\n", row->name, found->shipped ? "shipped tuning" : "tuned here",
+                    found->tuned_seconds * 1e6, found->cost_seconds * 1e6);
   } else if (found->applies) {
     icn_text_append(text, "%s: would take %.1f us\n", row->name, found->cost_seconds * 1e6);
   } else {
@@ -144,7 +158,7 @@ static void describe(const candidate *found, const icn_row *row, icn_text *text)
   }
 }
 
-/* Of the row that is taken only what a tuning file says. */
+/* Of the row that is taken only what tuning says. */
 static void describe_best(const candidate *best, const icn_row *row, icn_text *text) {
   if (text == NULL) return;
   if (best->tuned_seconds > 0)
@@ -178,7 +192,8 @@ static void set_choice(icn_choice *choice, const icn_row *row, const candidate *
   choice->config = best->config;
   choice->cost_seconds = tuned ? best->tuned_seconds : best->cost_seconds;
   choice->tuned = tuned;
-  choice->rule = best->forced ? "forced" : tuned ? "tuned" : applying == 1 ? "only" : "cost";
+  choice->shipped = tuned && best->shipped;
+  choice->rule = best->forced ? "forced" : choice->shipped ? "shipped" : tuned ? "tuned" : applying == 1 ? "only" : "cost";
 }
 
 icn_status icn_select_tuned(const icn_row_table *rows, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,

@@ -1,5 +1,6 @@
-/* Which row computes a problem on a device, and why. Pure. Order: forced by name, least time among what a tuning file
- * holds for exactly this problem and device (each result checked again here), least expected time. */
+/* Which row computes a problem on a device, and why. Pure. Order: forced by name, least time among what the user's tuning file
+ * holds for exactly this problem and device, the same of the lines that are shipped (tunedb.h; each of both is checked again here), least
+ * expected time. */
 #ifndef ICN_LIB_SELECT_H
 #define ICN_LIB_SELECT_H
 
@@ -8,9 +9,10 @@
 typedef struct icn_choice {
   const icn_row *row;
   icn_config config;
-  const char *rule;    /* "forced", "tuned", "cost", "only" */
+  const char *rule;    /* "forced", "tuned", "shipped", "cost", "only" */
   double cost_seconds; /* expected, or as measured by the tuner */
-  bool tuned;          /* configured as a tuning file says (forced rows can be, too) */
+  bool tuned;          /* configured as a tuning line says (forced rows can be, too) */
+  bool shipped;        /* and that line came with the library */
 } icn_choice;
 
 /* `forced_rows`: comma-separated NAMEs of rows to prefer wherever they apply, -NAMEs of rows to leave out; a last '*' stands for any rest

@@ -87,6 +87,9 @@ icn_status icn_onnx_parse(const void *data, size_t bytes, const icn_external *ex
  * generator, the same bits everywhere, scaled so that activations keep their range. Fails: ICN_ARGUMENT (names and options that exist are
  * listed). */
 icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *error);
+/* The names of those there are. */
+size_t icn_builtin_count(void);
+const char *icn_builtin_name(size_t index);
 
 /* The graph of `source` for given input shapes: names resolved, sorted, attributes checked, shapes inferred, constants folded, operators
  * translated into canonical operations. `batch` fills an open first dimension (0: 1). Constants refer to the source's data, so it must

@@ -112,7 +112,7 @@ static bool is_row_name(span text) {
 
 const char *icn_tunedb_device(const icn_device_desc *desc, const char *processor, char text[ICN_TUNE_DEVICE_BYTES]) {
   const bool cpu = desc->kind == ICN_DEVICE_CPU;
-  snprintf(text, ICN_TUNE_DEVICE_BYTES, "%s on %s, %" PRIu32 " units of %" PRIu32 " lanes%s%.127s", desc->name, desc->platform,
+  snprintf(text, ICN_TUNE_DEVICE_BYTES, "%s on %s, %" PRIu32 " units of %" PRIu32 " lanes%s%.255s", desc->name, desc->platform,
            desc->compute_units, desc->vector_width, cpu ? ", " : "",
            !cpu ? "" : (processor == NULL || processor[0] == '\0' ? "unknown processor" : processor));
   for (char *c = text; *c != '\0'; c++)
@@ -127,40 +127,59 @@ static bool matches(span pattern, const char *device) {
   return icn_glob(text, device);
 }
 
+/* One text being read. */
+typedef struct reading {
+  icn_tunedb *db;
+  const char *device;
+  bool shipped;
+  const char **other_keys; /* of lines of other versions, other_count of them */
+  size_t other_count, other_capacity;
+} reading;
+
 static const char *read_row(icn_tunedb *db, const span field[FIELDS], icn_tune_row *row) {
+  row->seconds = 0;
   if (field[KEY].length >= ICN_KEY_BYTES) return "its problem is too long";
   if (!is_row_name(field[ROW])) return "its kernel row is no name";
   if (!read_config(field[CONFIG], &row->config)) return "its parameters are no numbers";
-  if (!read_microseconds(field[MICROSECONDS], &row->seconds)) return "its time is no number";
+  if (!same(field[MICROSECONDS], WRONG) && !read_microseconds(field[MICROSECONDS], &row->seconds)) return "its time is no number";
   row->key = icn_arena_text(&db->arena, field[KEY].at, field[KEY].length);
   row->row = icn_arena_text(&db->arena, field[ROW].at, field[ROW].length);
   return NULL;
 }
 
-static void note_damage(icn_tunedb *db, size_t line, const char *what) {
-  if (db->damaged++ > 0) return;
-  db->damaged_line = line;
-  snprintf(db->damage, sizeof db->damage, "%s", what);
+static icn_status note_damage(const reading *r, size_t line, const char *what) {
+  if (r->shipped || r->db->damaged++ > 0) return ICN_OK;
+  r->db->damaged_line = line;
+  snprintf(r->db->damage, sizeof r->db->damage, "%s", what);
+  return ICN_OK;
 }
 
-static icn_status read_line(icn_tunedb *db, span line, size_t number, const char *device, icn_error *error) {
+static icn_status note_other_device(const reading *r) {
+  if (!r->shipped) r->db->other_device++;
+  return ICN_OK;
+}
+
+/* Which problems they are about is kept: where this version has its own results, nobody misses them. */
+static icn_status note_other_version(reading *r, span key, icn_error *error) {
+  if (r->shipped) return ICN_OK;
+  r->db->other_version++;
+  const char **keys = icn_arena_grow(&r->db->arena, r->other_keys, r->other_count, &r->other_capacity, sizeof *keys);
+  const char *copy = icn_arena_text(&r->db->arena, key.at, key.length);
+  if (keys == NULL || copy == NULL) return icn_error_memory(error, key.length, "the tuning database");
+  r->other_keys = keys;
+  keys[r->other_count++] = copy;
+  return ICN_OK;
+}
+
+static icn_status read_line(reading *r, span line, size_t number, icn_error *error) {
+  icn_tunedb *db = r->db;
   span field[FIELDS];
-  icn_tune_row row;
+  icn_tune_row row = {.shipped = r->shipped};
   const char *damage = split(line, field);
-  if (damage == NULL && !same(field[VERSION], icn_version())) {
-    db->other_version++;
-    return ICN_OK;
-  }
-  if (damage == NULL && !matches(field[DEVICE], device)) {
-    db->other_device++;
-    return ICN_OK;
-  }
-  if (damage == NULL && same(field[MICROSECONDS], WRONG)) return ICN_OK; /* it stands there to replace an older result */
+  if (damage == NULL && !matches(field[DEVICE], r->device)) return note_other_device(r);
+  if (damage == NULL && !same(field[VERSION], icn_version())) return note_other_version(r, field[KEY], error);
   if (damage == NULL) damage = read_row(db, field, &row);
-  if (damage != NULL) {
-    note_damage(db, number, damage);
-    return ICN_OK;
-  }
+  if (damage != NULL) return note_damage(r, number, damage);
   icn_tune_row *rows = icn_arena_grow(&db->arena, db->rows, db->count, &db->capacity, sizeof *rows);
   if (rows == NULL || row.key == NULL || row.row == NULL) return icn_error_memory(error, sizeof row, "the tuning database");
   db->rows = rows;
@@ -172,28 +191,43 @@ static int by_key_and_time(const void *left, const void *right) {
   const icn_tune_row *a = left, *b = right;
   const int order = strcmp(a->key, b->key);
   if (order != 0) return order;
+  if (a->shipped != b->shipped) return a->shipped ? 1 : -1;
   if (a->seconds != b->seconds) return a->seconds < b->seconds ? -1 : 1;
   const int rows = strcmp(a->row, b->row);
   return rows != 0 ? rows : memcmp(&a->config, &b->config, sizeof a->config);
 }
 
-icn_status icn_tunedb_parse(icn_tunedb *db, const char *data, size_t bytes, const char *device, const icn_allocator *allocator,
-                            icn_error *error) {
+static icn_status read_lines(reading *r, const char *data, size_t bytes, icn_error *error) {
   icn_status status = ICN_OK;
   span line;
   size_t number = 0;
-  memset(db, 0, sizeof *db);
-  icn_arena_init(&db->arena, allocator);
-  ICN_REQUIRE(bytes <= MOST_FILE_BYTES, ICN_FORMAT, "a tuning file of %zu bytes, at most %d are read", bytes, MOST_FILE_BYTES);
   for (const char *at = data, *end = bytes > 0 ? data + bytes : data; bytes > 0 && next_line(&at, end, &line);) {
     number++;
     if (line.length == 0 || line.at[0] == '#') continue;
-    ICN_TRY(read_line(db, line, number, device, error));
+    ICN_TRY(read_line(r, line, number, error));
   }
-  if (db->count > 1) qsort(db->rows, db->count, sizeof *db->rows, by_key_and_time);
+  if (r->db->count > 1) qsort(r->db->rows, r->db->count, sizeof *r->db->rows, by_key_and_time);
+done:
+  return status;
+}
+
+icn_status icn_tunedb_parse(icn_tunedb *db, const char *data, size_t bytes, const char *device, const icn_allocator *allocator,
+                            icn_error *error) {
+  icn_status status = ICN_OK;
+  reading r = {.db = db, .device = device};
+  memset(db, 0, sizeof *db);
+  icn_arena_init(&db->arena, allocator);
+  ICN_REQUIRE(bytes <= MOST_FILE_BYTES, ICN_FORMAT, "a tuning file of %zu bytes, at most %d are read", bytes, MOST_FILE_BYTES);
+  ICN_TRY(read_lines(&r, data, bytes, error));
+  for (size_t i = 0; i < r.other_count; i++) db->outdated += icn_tunedb_knows(db, r.other_keys[i]) ? 0 : 1;
 done:
   if (status != ICN_OK) icn_tunedb_fini(db);
   return status;
+}
+
+icn_status icn_tunedb_add_shipped(icn_tunedb *db, const char *text, size_t bytes, const char *device, icn_error *error) {
+  reading r = {.db = db, .device = device, .shipped = true};
+  return read_lines(&r, text, bytes, error);
 }
 
 void icn_tunedb_fini(icn_tunedb *db) {
@@ -214,14 +248,30 @@ const icn_tune_row *icn_tunedb_find(const icn_tunedb *db, const char *key, size_
     else
       to = middle;
   }
-  while (from + *count < db->count && strcmp(db->rows[from + *count].key, key) == 0) ++*count;
+  for (; from + *count < db->count && strcmp(db->rows[from + *count].key, key) == 0; ++*count)
+    if (db->without_shipped && db->rows[from + *count].shipped) break; /* they stand last */
   return *count > 0 ? &db->rows[from] : NULL;
+}
+
+bool icn_tunedb_knows(const icn_tunedb *db, const char *key) {
+  size_t count;
+  const icn_tune_row *rows = icn_tunedb_find(db, key, &count);
+  for (size_t i = 0; i < count; i++)
+    if (!rows[i].shipped && rows[i].seconds > 0) return true;
+  return false;
 }
 
 bool icn_tunedb_complaint(const icn_tunedb *db, const char *path, char *text, size_t bytes) {
   if (db->damaged == 0) return false;
   snprintf(text, bytes, "tuning file '%s': %zu %s not used, the first is line %zu: %s", path, db->damaged,
            db->damaged == 1 ? "line is" : "lines are", db->damaged_line, db->damage);
+  return true;
+}
+
+bool icn_tunedb_outdated(const icn_tunedb *db, const char *path, char *text, size_t bytes) {
+  if (db->outdated == 0) return false;
+  snprintf(text, bytes, "tuning file '%s': %zu %s of another version %s not used: run 'clinception tune' again", path, db->outdated,
+           db->outdated == 1 ? "line" : "lines", db->outdated == 1 ? "is" : "are");
   return true;
 }
 

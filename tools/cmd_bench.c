@@ -324,6 +324,7 @@ static int run(int argc, char **argv) {
       {"sort", "ORDER", OPTION_TEXT, &b.sort, 0, 0, "with --layers: time (the slowest first) or order (as they run, the default)"},
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),
+      SESSION_TUNING_OPTION(b.so),
       SESSION_CORES_OPTION(b.so),
       SESSION_MODEL_OPTIONS(b.so),
   };

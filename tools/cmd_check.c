@@ -219,6 +219,7 @@ static int run(int argc, char **argv) {
        "how far outputs may be off from end to end, as a part of their largest element; default 1e-3, with fp16w 5e-3"},
       SESSION_BATCH_OPTION(c.so),
       SESSION_DEVICE_OPTION(c.so),
+      SESSION_TUNING_OPTION(c.so),
       SESSION_CORES_OPTION(c.so),
       SESSION_MODEL_OPTIONS(c.so),
       RECIPE_OPTIONS(c.ro),

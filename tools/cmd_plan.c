@@ -145,6 +145,7 @@ static int run(int argc, char **argv) {
       {"why", NULL, OPTION_FLAG, &p.why, 0, 0, "for each layer, why each other kernel row declined or lost"},
       {"sources", "DIR", OPTION_TEXT, &p.sources_dir, 0, 0, "write the program sources there, as they would be built"},
       SESSION_DEVICE_OPTION(p.so),
+      SESSION_TUNING_OPTION(p.so),
       SESSION_MODEL_OPTIONS(p.so),
   };
   text_list positionals = {0};

@@ -309,6 +309,7 @@ static int run(int argc, char **argv) {
        "with --outputs: also every value inside the network that the plan stores (with --passes-off all: every value)"},
       SESSION_BATCH_OPTION(j.so),
       SESSION_DEVICE_OPTION(j.so),
+      SESSION_TUNING_OPTION(j.so),
       SESSION_CORES_OPTION(j.so),
       SESSION_MODEL_OPTIONS(j.so),
   };

@@ -26,7 +26,7 @@ static void print_overview(void) {
       "  CLINCEPTION_OPENCL_LIBRARY   the OpenCL library to open instead of the system's, or none\n"
       "  CLINCEPTION_CLBLAST_LIBRARY  the CLBlast library to open instead of the system's, or none\n"
       "  CLINCEPTION_CACHE_DIR        where built programs are kept, or none\n"
-      "  CLINCEPTION_TUNE_FILE        what 'clinception tune' found, or none\n"
+      "  CLINCEPTION_TUNE_FILE        what 'clinception tune' found; shipped: only what came with the library; none: neither\n"
       "  CLINCEPTION_KERNEL_DIR       read kernel sources from here (for developers)\n\n"
       "exit code: 0 done, 1 failed, 2 wrong usage; every error is one sentence on standard error\n\n"
       "start here:\n"

@@ -125,6 +125,7 @@ static void add_machine(cJSON *root) {
   icn_os_describe_machine(&machine);
   cJSON_AddStringToObject(object, "system", machine.system);
   cJSON_AddStringToObject(object, "processor", machine.processor);
+  cJSON_AddStringToObject(object, "processor_model", machine.model);
   json_whole(object, "processors", machine.processors);
   json_whole(object, "memory_bytes", machine.memory_bytes);
 }

@@ -27,6 +27,9 @@ typedef struct session_options {
   {"rows", "LIST", OPTION_TEXT, &(s).rows, 0, 0, "prefer these kernel rows, separated by commas, wherever they apply; -NAME: leave one out"}, \
   {"exact", NULL, OPTION_FLAG, &(s).exact, 0, 0, "direct sums only, no Winograd: slower, and closer to the last digit"},                 \
   {"precision", "NAME", OPTION_TEXT, &(s).precision, 0, 0, "fp32 (default) or fp16w: weights held as halves, half the memory, about 3 digits; fp16s, fp16 and auto are reserved"}
+#define SESSION_TUNING_OPTION(s)                                                                                                        \
+  {"tuning", "WHICH", OPTION_TEXT, &(s).tune_file, 0, 0,                                                                                \
+   "a tuning file; shipped: only the lines that came with the library; none: only expected times; default: CLINCEPTION_TUNE_FILE"}
 #define SESSION_BATCH_OPTION(s)                                                                                                         \
   {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
 /* clang-format on */

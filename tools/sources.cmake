@@ -12,6 +12,7 @@ set(ICN_TOOL_SOURCES
   tools/cmd_report.c
   tools/cmd_run.c
   tools/cmd_tune.c
+  tools/tune_problems.c
   tools/tune_summary.c
   tools/json.c
   tools/labels.c

@@ -192,7 +192,7 @@ void progress_show_part(const char *what, double part, double seconds_left) {
   char bar[BAR_CELLS + 1], left[32] = "";
   const int seconds = seconds_left < 0 || seconds_left > 1e6 ? -1 : (int)(seconds_left + 0.5);
   if (seconds >= 0) snprintf(left, sizeof left, ", %d:%02d left", seconds / 60, seconds % 60);
-  fprintf(stderr, "\r\033[K[%s] %2.0f %%%s: %.24s", bar_text((size_t)(part * BAR_CELLS), bar), part * 100, left, what);
+  fprintf(stderr, "\r\033[K[%s] %2.0f %%%s: %.44s", bar_text((size_t)(part * BAR_CELLS), bar), part * 100, left, what);
   fflush(stderr);
 }
 

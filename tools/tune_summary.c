@@ -38,12 +38,27 @@ static const char *config_text(const icn_config *config, char text[CONFIG_TEXT_B
 
 /* ------------------------------------------------------------- a dry run */
 
+static void add_json_networks(const tune *t, cJSON *root) {
+  cJSON *list = cJSON_AddArrayToObject(root, "networks");
+  for (size_t i = 0; i < t->network_count; i++) {
+    cJSON *o = json_object_in(list);
+    cJSON_AddStringToObject(o, "model", t->networks[i].path);
+    json_whole(o, "batch", (uint64_t)t->networks[i].batch);
+    json_whole(o, "problems", t->networks[i].problems);
+    json_whole(o, "added", t->networks[i].added);
+  }
+}
+
 static void add_json_head(const tune *t, cJSON *root) {
-  cJSON_AddStringToObject(root, "model", t->model_path);
+  if (t->all)
+    add_json_networks(t, root);
+  else
+    cJSON_AddStringToObject(root, "model", t->models.items[0]);
   json_device(root, "device", t->device);
   cJSON_AddStringToObject(root, "file", t->path);
-  json_whole(root, "batch", t->so.batch > 0 ? (uint64_t)t->so.batch : 1);
+  if (!t->all) json_whole(root, "batch", t->so.batch > 0 ? (uint64_t)t->so.batch : 1);
   json_real(root, "budget_seconds", t->budget);
+  json_whole(root, "known", t->known);
 }
 
 static cJSON *add_json_problem(const icn_tune_problem *p, size_t candidates, cJSON *list) {
@@ -65,10 +80,24 @@ static int print_json_work(const tune *t) {
   return json_print(root);
 }
 
+static void print_networks(const tune *t) {
+  char problems[COUNT_TEXT_BYTES];
+  for (size_t i = 0; i < t->network_count; i++)
+    printf("%s, batch %ld: %s, %zu of them new\n", t->networks[i].path, t->networks[i].batch,
+           count_text(t->networks[i].problems, "problem", problems), t->networks[i].added);
+  putchar('\n');
+}
+
+static void print_known(const tune *t) {
+  if (t->known > 0)
+    printf("%zu known to '%s' already%s\n", t->known, t->path, t->fresh ? "" : ", and left as they are (--fresh measures them again)");
+}
+
 int tune_print_work(const tune *t) {
   table lines;
   size_t candidates = 0;
   if (t->json) return print_json_work(t);
+  if (t->all) print_networks(t);
   table_init(&lines, "lrrlr");
   static const char *const HEADINGS[] = {"problem", "layers", "candidates", "row now", "expect us"};
   for (size_t i = 0; i < sizeof HEADINGS / sizeof HEADINGS[0]; i++) table_add(&lines, "%s", HEADINGS[i]);
@@ -85,6 +114,7 @@ int tune_print_work(const tune *t) {
   table_fini(&lines);
   printf("\n%zu problems, %zu configurations of kernel rows to try; %s, nothing was measured\n", t->problem_count, candidates,
          t->dry_run ? "a dry run" : "a budget of 0");
+  print_known(t);
   return TOOL_OK;
 }
 
@@ -185,6 +215,7 @@ int tune_print_summary(const tune *t) {
   if (t->too_short)
     printf("%s: the budget of %g s is shorter than the other measurements; a later run goes on with what is missing\n",
            sum.tuned == 0 ? "nothing could be compared" : "not all", t->budget);
+  print_known(t);
   if (sum.tuned > 0) printf("written to %s\n", t->path);
   return TOOL_OK;
 }

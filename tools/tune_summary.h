@@ -1,4 +1,4 @@
-/* The parts of `clinception tune`: what was found of each problem, and how it is told. */
+/* The parts of `clinception tune`: what there is to measure, what was found of each problem, and how it is told. */
 #ifndef ICN_TOOLS_TUNE_SUMMARY_H
 #define ICN_TOOLS_TUNE_SUMMARY_H
 
@@ -12,21 +12,37 @@ typedef struct tuned_problem {
   icn_tune_outcome outcome;
 } tuned_problem;
 
+/* A model in one batch. */
+typedef struct tuned_network {
+  const char *path;
+  long batch;
+  size_t problems, added; /* distinct ones; those that no network before it has */
+} tuned_network;
+
 typedef struct tune {
   session s;
   session_options so;
   const char *path; /* the tuning file */
   double budget;
-  bool dry_run, json;
-  icn_model *model;
-  const char *model_path;
+  bool dry_run, json, all, fresh;
+  text_list models;   /* those that were named */
+  text_list built_in; /* with --all: the library's, as paths */
+  tuned_network *networks;
+  size_t network_count;
   const icn_device *device;
-  icn_tune_problem *problems;
-  tuned_problem *results; /* one for each problem, the same order */
-  size_t problem_count;
+  icn_tune_problem *problems; /* of all networks, each once, the most expensive first */
+  tuned_problem *results;     /* one for each problem, the same order */
+  size_t problem_count, current;
+  size_t known; /* problems that the file knows already; without --fresh they are left out */
   double began, took;
   bool too_short; /* some problems were left out: what was left of the budget was less than one measurement takes */
 } tune;
+
+/* Fills networks and problems. */
+int tune_find_problems(tune *t);
+/* Takes away what the file knows already, unless --fresh asks for it. `device`: what it is called there. */
+int tune_leave_known(tune *t, const char *device);
+void tune_free_problems(tune *t);
 
 /* Totals over the problems that were measured, each as often as the plan has it. */
 typedef struct tune_totals {

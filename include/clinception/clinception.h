@@ -126,7 +126,8 @@ typedef struct icn_context_options {
                        * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
   const char
       *tune_file; /* NULL: CLINCEPTION_TUNE_FILE, else "tuning.txt" in the user's cache folder. Copied. What 'clinception tune' wrote:
-                   * which kernels are the fastest here; read by each executor and plan, checked line by line. "none": none. */
+                   * which kernels are the fastest here; read by each executor and plan, checked line by line. Where it says nothing,
+                   * the library's own lines for such devices do. "shipped": only these. "none": neither, the cost model decides. */
 } icn_context_options;
 
 typedef struct icn_context icn_context;

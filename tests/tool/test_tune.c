@@ -80,17 +80,41 @@ static void a_model_is_tuned_and_plans_show_it(void **state) {
   read_text("t.txt", out, sizeof out);
   says(out, "# clinception tuning 1");
   succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T plan $M/colours.onnx --why");
-  says(out, "tuned: measured");
+  says(out, "tuned here: measured");
   says(out, " tuned ");
   assert_string_equal(err, "");
   succeeds("CLINCEPTION_TUNE_FILE=$D/t.txt $T check $M/colours.onnx");
   succeeds("CLINCEPTION_TUNE_FILE=none $T plan $M/colours.onnx --why");
   assert_int_equal(count_of(out, "tuned"), 0);
-  /* A second run begins with what is missing, and keeps what is there. */
-  succeeds("cp $D/t.txt $D/before; $T tune $M/colours.onnx --budget 1 --out $D/t.txt --json");
+  /* A second run goes on with what is missing, and leaves what is there unless it is asked. */
+  succeeds("cp $D/t.txt $D/before; $T tune $M/colours.onnx --budget 1 --out $D/t.txt");
+  says(out, "and left as they are (--fresh measures them again)");
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/t.txt --fresh --json");
   says(out, "\"tuned_seconds\"");
   says(out, "\"parameters\"");
   succeeds("test $(wc -l <$D/t.txt) -ge $(wc -l <$D/before) && tail -n +2 $D/t.txt | LC_ALL=C sort -c");
+}
+
+static void all_networks_are_one_piece_of_work(void **state) {
+  (void)state;
+  succeeds("$T tune --all $M/nan.onnx --dry-run --out $D/all.txt");
+  says(out, "builtin:inception_v3, batch 1: ");
+  says(out, "builtin:inception_v3, batch 8: ");
+  assert_int_equal(count_of(out, "nan.onnx"), 1); /* a model that fixes its batch */
+  succeeds("$T tune --all " SMALL " " SMALL " --batch 1 --dry-run --json --out $D/all.txt");
+  assert_int_equal(count_of(out, "\"batch\""), 3);
+  assert_int_equal(count_of(out, "\"added\":\t0"), 1); /* what is there twice is measured once */
+  fails(2, "--shape belongs to one model", "$T tune --all --shape 1x3x99x99 --out $D/all.txt");
+  fails(1, "nowhere.onnx", "$T tune --all nowhere.onnx --dry-run --out $D/all.txt");
+  /* One budget; what it was enough for is kept, and the next run leaves it. */
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --budget 8 --out $D/all.txt");
+  says(out, "configurations tried");
+  says(out, "the budget of 8 s is shorter");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --out $D/all.txt");
+  says(out, " already, and left as they are");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --fresh --out $D/all.txt");
+  says(out, " already\n");
+  succeeds("$T plan builtin:inception_v3 --tuning $D/all.txt --why && $T check $M/colours.onnx --tuning $D/all.txt");
 }
 
 static void little_or_no_time_is_said(void **state) {
@@ -113,9 +137,13 @@ static void wrong_usage_is_explained(void **state) {
   succeeds("$T tune --help");
   says(out, "never chosen");
   says(out, "CLINCEPTION_TUNE_FILE");
-  fails(2, "expected one model", "$T tune");
+  says(out, "--all");
+  says(out, "--fresh");
+  fails(2, "expected one model or --all", "$T tune");
+  fails(2, "expected one model or --all", "$T tune a.onnx b.onnx");
   fails(2, "name one OpenCL device", "$T tune " SMALL " --device reference --out $D/x");
   fails(2, "would go nowhere", "CLINCEPTION_TUNE_FILE=none $T tune " SMALL);
+  fails(2, "would go nowhere", "CLINCEPTION_TUNE_FILE=shipped $T tune " SMALL);
   fails(2, "--rows and --exact", "$T tune " SMALL " --exact --out $D/x");
 }
 
@@ -141,6 +169,26 @@ static void a_corrupt_file_costs_a_warning(void **state) {
   says(err, "it is a folder");
 }
 
+/* Said once, by whatever reads the file; the tuner puts it right. */
+static void lines_of_another_version_are_a_warning(void **state) {
+  (void)state;
+  succeeds(
+      "$T tune $M/colours.onnx --budget 4 --out $D/new.txt; "
+      "awk -F'\\t' 'BEGIN{OFS=FS} /^#/{print;next} {$7=\"0.0.1\"; print}' $D/new.txt >$D/old.txt");
+  succeeds("$T plan $M/colours.onnx --why --tuning $D/old.txt");
+  assert_int_equal(count_of(err, "of another version"), 1);
+  says(err, "run 'clinception tune' again");
+  assert_int_equal(count_of(out, "tuned here"), 0);
+  succeeds("CLINCEPTION_TUNE_FILE=$D/old.txt $T bench $M/colours.onnx --repeat 1");
+  assert_int_equal(count_of(err, "of another version"), 1);
+  succeeds("$T plan $M/colours.onnx --tuning none && $T plan $M/colours.onnx --tuning shipped");
+  assert_string_equal(err, "");
+  succeeds("$T tune $M/colours.onnx --budget 4 --out $D/old.txt");
+  says(err, "of another version");
+  succeeds("$T plan $M/colours.onnx --why --tuning $D/old.txt");
+  says(out, "tuned here: measured");
+}
+
 /* Rows with parameters from nowhere, for this very device: the results are the reference's. */
 static void impossible_parameters_change_no_result(void **state) {
   (void)state;
@@ -161,6 +209,42 @@ static void two_tuners_lose_nothing(void **state) {
   read_text("two.txt", out, sizeof out);
   says(out, "\tconv ");
   says(out, "\tbinary ");
+}
+
+/* What the script makes of results is what lib/tunedb.h says of shipped lines, and counts on the device it was measured on. */
+static void results_become_shipped_lines(void **state) {
+  (void)state;
+  char version[64];
+  succeeds("$T --version");
+  assert_int_equal(sscanf(out, "%*s %63[0-9.]", version), 1);
+  setenv("V", version, 1);
+  succeeds(
+      "N='pthread-skylake-avx512-AMD EPYC on Portable Computing Language, 2 units of 16 lanes, AMD EPYC'; M2=', AuthenticAMD family 25 "
+      "model 17'; "
+      "G='Some GPU on Some Platform, 60 units of 1 lanes'; line() { printf '%s\t%s\t%s\t1,2\t%s\tdriver 1\t%s\t2026-11-22T10:00:00Z\n' "
+      "\"$@\"; }; "
+      "{ line \"$N$M2\" k2 conv_tile 30 $V; line \"$N$M2\" k1 conv_tile 9.5 $V; line \"$N$M2\" k1 conv_gpu 12 $V; "
+      "line \"$N$M2\" k1 winograd_3x3 7.25 $V; line \"$N$M2\" k1 winograd_gpu 8 $V; line \"$N$M2\" k3 conv_tile wrong $V; "
+      "line \"$N$M2\" k3 conv_gpu 5 0.0.9; line \"$N\" k4 conv_gpu 5 $V; line \"$G\" k1 conv_gpu 5 $V; } >$D/a.txt; "
+      "line \"$N$M2\" k2 conv_gpu 10 $V >$D/b.txt; $M/../../../tools/dev/ship_tuning.py $D/a.txt $D/b.txt -o $D/s.txt; tail -n +2 "
+      "$D/s.txt");
+  char expected[2000];
+  static const char CPU[] =
+      "pthread-skylake-avx512-* on Portable Computing Language, 2 units of 16 lanes, *AuthenticAMD family 25 model 17";
+  snprintf(expected, sizeof expected,
+           "Some GPU on Some Platform, 60 units of 1 lanes\tk1\tconv_gpu\t1,2\t5\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk1\tconv_tile\t1,2\t9.5\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk1\twinograd_3x3\t1,2\t7.25\tdriver 1\t%s\t2026-11-22\n"
+           "%s\tk2\tconv_gpu\t1,2\t10\tdriver 1\t%s\t2026-11-22\n",
+           version, CPU, version, CPU, version, CPU, version);
+  assert_string_equal(out, expected);
+  says(err, "1 lines left out: computed wrongly");
+  says(err, "1 lines left out: of another version");
+  says(err, "1 lines left out: of a device whose processor's model is not known");
+  /* Its own output changes nothing. */
+  succeeds("$M/../../../tools/dev/ship_tuning.py $D/s.txt -o $D/s2.txt; cmp $D/s.txt $D/s2.txt");
+  assert_int_equal(sh("echo 'dear diary' >$D/diary2; $M/../../../tools/dev/ship_tuning.py $D/diary2 -o $D/s2.txt"), 1);
+  says(err, "none of a tuning file");
 }
 
 /* Many at once, each line of its own. */
@@ -202,20 +286,36 @@ static void an_interrupt_keeps_what_is_done(void **state) {
   says(err, "interrupted; what was measured until then is kept");
   says(out, "configurations tried");
   succeeds("CLINCEPTION_TUNE_FILE=$D/int.txt $T plan " SMALL " --why");
-  says(out, "tuned: measured");
+  says(out, "tuned here: measured");
+}
+
+static void an_interrupt_of_all_keeps_what_is_done(void **state) {
+  (void)state;
+  const int code =
+      sh("$T tune --all $M/colours.onnx --batch 1 --budget 600 --out $D/ctrlc.txt & P=$!; "
+         "for i in $(seq 3000); do test -s $D/ctrlc.txt && break; sleep 0.1; done; kill -TERM $P; wait $P");
+  assert_int_equal(code, 1);
+  says(err, "interrupted; what was measured until then is kept");
+  says(out, "configurations tried");
+  succeeds("$T tune --all $M/colours.onnx --batch 1 --dry-run --out $D/ctrlc.txt");
+  says(out, "known to");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_model_is_tuned_and_plans_show_it),
+      cmocka_unit_test(all_networks_are_one_piece_of_work),
       cmocka_unit_test(little_or_no_time_is_said),
       cmocka_unit_test(wrong_usage_is_explained),
       cmocka_unit_test(bad_places_are_one_sentence),
       cmocka_unit_test(a_corrupt_file_costs_a_warning),
+      cmocka_unit_test(lines_of_another_version_are_a_warning),
       cmocka_unit_test(impossible_parameters_change_no_result),
       cmocka_unit_test(two_tuners_lose_nothing),
+      cmocka_unit_test(results_become_shipped_lines),
       cmocka_unit_test(writers_take_turns),
       cmocka_unit_test(an_interrupt_keeps_what_is_done),
+      cmocka_unit_test(an_interrupt_of_all_keeps_what_is_done),
   };
   return cmocka_run_group_tests_name("tune", tests, make_folder, remove_folder);
 }

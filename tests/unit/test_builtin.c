@@ -199,6 +199,17 @@ static void running_out_of_memory_is_a_status(void **state) {
   }
 }
 
+static void the_list_names_what_can_be_made(void **state) {
+  (void)state;
+  icn_allocator allocator = icn_allocator_default();
+  assert_true(icn_builtin_count() > 0);
+  for (size_t i = 0; i < icn_builtin_count(); i++) {
+    icn_source_init(&source, &allocator);
+    if (icn_builtin_make(icn_builtin_name(i), &source, &error) != ICN_OK) fail_msg("%s", error.message);
+    icn_source_fini(&source);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(inception_v3_is_what_was_published),
@@ -207,6 +218,7 @@ int main(void) {
       cmocka_unit_test(weights_have_their_scale),
       cmocka_unit_test(wrong_specs_are_explained),
       cmocka_unit_test(running_out_of_memory_is_a_status),
+      cmocka_unit_test(the_list_names_what_can_be_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,6 +246,24 @@ static void time_goes_forward(void **state) {
   assert_true(icn_os_process() > 0);
 }
 
+/* What a processor is sold as may say nothing; its model tells it from others. */
+static void the_processor_is_told_apart(void **state) {
+  (void)state;
+  icn_os_machine machine;
+  unsigned family = 0, model = 0;
+  int end = 0;
+  icn_os_describe_machine(&machine);
+  assert_true(strlen(machine.system) > 0 && machine.processors > 0);
+  assert_null(strpbrk(machine.model, "\t\r\n:"));
+#if defined(__linux__) && (defined(__x86_64__) || defined(__i386__))
+  assert_int_equal(sscanf(machine.model, "%*s family %u model %u%n", &family, &model, &end), 2);
+#elif defined(__linux__) && (defined(__aarch64__) || defined(__arm__))
+  /* Under an emulator of user programs /proc may be that of the machine below. */
+  if (strstr(machine.model, "implementer") != NULL) sscanf(machine.model, "implementer 0x%x part 0x%x%n", &family, &model, &end);
+#endif
+  if (family + model > 0) assert_int_equal(end, strlen(machine.model));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(written_files_are_mapped_back),
@@ -259,6 +277,7 @@ int main(void) {
       cmocka_unit_test(libraries_open_by_name),
       cmocka_unit_test(a_mutex_excludes),
       cmocka_unit_test(time_goes_forward),
+      cmocka_unit_test(the_processor_is_told_apart),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

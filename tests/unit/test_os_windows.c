@@ -175,6 +175,22 @@ static void time_moves_forward(void **state) {
   assert_true(passed > 0.02 && passed < 30);
 }
 
+static void the_processor_is_told_apart(void **state) {
+  (void)state;
+  icn_os_machine machine;
+  _putenv("PROCESSOR_IDENTIFIER=AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD");
+  icn_os_describe_machine(&machine);
+  assert_string_equal(machine.model, "AuthenticAMD family 25 model 17");
+  static const char *const ODD[] = {"PROCESSOR_IDENTIFIER=ARMv8 (64-bit) Family 8 Model 805 Revision D, Qualcomm Technologies Inc",
+                                    "PROCESSOR_IDENTIFIER=x86 Family, GenuineIntel", "PROCESSOR_IDENTIFIER=x86 Family 6 Model 85",
+                                    "PROCESSOR_IDENTIFIER="};
+  for (size_t i = 0; i < sizeof ODD / sizeof ODD[0]; i++) {
+    _putenv(ODD[i]);
+    icn_os_describe_machine(&machine);
+    assert_string_equal(machine.model, "");
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(written_files_are_mapped_back),
@@ -184,6 +200,7 @@ int main(void) {
       cmocka_unit_test(libraries_open_by_name),
       cmocka_unit_test(a_mutex_excludes),
       cmocka_unit_test(time_moves_forward),
+      cmocka_unit_test(the_processor_is_told_apart),
   };
   return cmocka_run_group_tests_name("os_windows", tests, make_folder, remove_folder);
 }

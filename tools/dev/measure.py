@@ -67,7 +67,7 @@ def parser(text, repeat, settle=0.25):
     made.add_argument("--seconds", type=seconds, default=30, metavar="S", help="stop timing one of them after S seconds, three runs at least (default: 30)")
     made.add_argument("--settle", type=seconds, default=settle, metavar="S",
                       help="pause between neighbours, whose threads may still spin (default: %g)" % settle)
-    made.add_argument("--tuning", metavar="FILE", help="our tuning file, or 'none' (default: CLINCEPTION_TUNE_FILE, else the user's)")
+    made.add_argument("--tuning", metavar="FILE", help="our tuning file, 'shipped' (only the library's own lines) or 'none' (default: CLINCEPTION_TUNE_FILE, else the user's)")
     made.add_argument("--size", type=sizes, metavar="HxW", help="where the model leaves the picture's size open")
     made.add_argument("--output", metavar="NAME", help="the output that is computed (default: the model's first)")
     made.add_argument("--json", metavar="FILE", help="write everything that was measured, each run's time included")
@@ -89,7 +89,7 @@ def check_files(options):
     for path in (options.model, options.image):
         if path is not None and not os.path.isfile(path):
             raise Failed("'%s' is not there" % path)
-    if options.tuning not in (None, "none") and not os.path.isfile(options.tuning):
+    if options.tuning not in (None, "none", "shipped") and not os.path.isfile(options.tuning):
         raise Failed("the tuning file '%s' is not there" % options.tuning)
     for path in (options.json, options.markdown):  # known before an hour of measuring, not after
         if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
@@ -218,12 +218,13 @@ def revision():
 
 
 def tuning(options):
-    """Which tuning file our library reads, in words."""
+    """Which tuning lines our library goes by, in words."""
+    words = {"none": "no tuning, the cost model only", "shipped": "shipped tuning lines only"}
     path = options.tuning or os.environ.get("CLINCEPTION_TUNE_FILE")
     if path:
-        return "no tuning file" if path == "none" else "tuning file %s" % os.path.basename(path)
+        return words.get(path, "tuning file %s, shipped lines below it" % os.path.basename(path))
     path = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "clinception", "tuning.txt")
-    return "the user's tuning file" if os.path.exists(path) else "no tuning file"
+    return "the user's tuning file, shipped lines below it" if os.path.exists(path) else words["shipped"]
 
 
 def machine(bench):
