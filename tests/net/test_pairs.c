@@ -2,9 +2,9 @@
  * weights for them, in both precisions, the network's answer is what it is apart, and each such layer is right by itself. */
 #include <math.h>
 
-#include <clinception/clinception.h>
-
+#include "model.h"
 #include "support/icn_test.h"
+#include "tune.h"
 
 enum {
   CLASSES = 10,
@@ -100,7 +100,32 @@ static void pairs_are_right_by_every_row(void **state) {
   }
 }
 
+static bool has_key(const icn_tune_problem *problems, size_t count, const char *part) {
+  for (size_t i = 0; i < count; i++)
+    if (strstr(problems[i].key, part) != NULL) return true;
+  return false;
+}
+
+/* Whichever form a plan has, the tuner measures both. */
+static void both_forms_are_tuned(void **state) {
+  const fixture *f = *state;
+  const icn_allocator allocator = icn_allocator_default();
+  if (icn_context_device_count(f->context) == 0) skip();
+  for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
+    icn_plan_options options;
+    icn_tune_problem *problems = NULL;
+    icn_error error;
+    size_t count = 0;
+    icn_plan_options_init(&options);
+    options.device = icn_context_device(f->context, d);
+    if (icn_tune_problems(f->model, &options, &problems, &count, &error) != ICN_OK) fail_msg("%s", error.message);
+    assert_true(has_key(problems, count, " k768 r1x3 s1x1 p0,1 turned384 "));
+    assert_true(has_key(problems, count, " k384 r1x3 s1x1 p0,1 ") && has_key(problems, count, " k384 r3x1 s1x1 p1,0 "));
+    icn_release(&allocator, problems);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_are_right_by_every_row)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_are_right_by_every_row), cmocka_unit_test(both_forms_are_tuned)};
   return cmocka_run_group_tests_name("pairs", tests, set_up, tear_down);
 }
