@@ -24,12 +24,10 @@ static icn_status read_constant(icn_executor *executor, const icn_plan_layer *la
   const icn_node *node = layer->node < 0 ? NULL : &executor->graph.nodes[layer->node];
   if (node == NULL || input >= node->input_count || executor->graph.values[node->inputs[input]].data == NULL)
     return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': its input %d is not stored", layer->name, input);
-  const icn_value *constant = &executor->graph.values[node->inputs[input]];
-  const int64_t elems = icn_shape_elems(&constant->shape);
   float *stored = NULL;
-  icn_status status = new_floats(&executor->context->allocator, elems, &stored, error);
+  icn_status status = new_floats(&executor->context->allocator, icn_plan_constant_elems(&executor->graph, layer, input), &stored, error);
   if (status != ICN_OK) return status;
-  for (int64_t i = 0; i < elems; i++) stored[i] = icn_const_f32(constant, i);
+  icn_plan_constant(&executor->graph, layer, input, stored);
   icn_exec_gather(&layer->problem.in[input], stored, data);
   icn_release(&executor->context->allocator, stored);
   return ICN_OK;

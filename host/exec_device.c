@@ -29,15 +29,35 @@ static void fill_constant(const icn_graph *graph, int value, void *data) {
   }
 }
 
+/* Constant `input` of a layer of two nodes, one behind the other. */
+static icn_status join_constant(const icn_executor *executor, const icn_plan_layer *layer, int input, float **joined, icn_error *error) {
+  const size_t elems = (size_t)icn_plan_constant_elems(&executor->graph, layer, input);
+  *joined = icn_allocate_array(&executor->context->allocator, elems, sizeof **joined);
+  if (*joined == NULL) return icn_error_memory(error, elems * sizeof **joined, "packing weights");
+  icn_plan_constant(&executor->graph, layer, input, *joined);
+  return ICN_OK;
+}
+
 /* What layer `index` needs, as its row packs it. */
-static void fill_packed(const icn_executor *executor, int index, float *packed) {
+static icn_status fill_packed(const icn_executor *executor, int index, float *packed, icn_error *error) {
+  icn_status status = ICN_OK;
   const icn_plan_layer *layer = &executor->plan.layers[index];
   const icn_node *node = &executor->graph.nodes[layer->node];
   const icn_value *constants[ICN_MAX_INPUTS] = {NULL};
+  icn_value values[ICN_MAX_INPUTS];
+  float *joined[ICN_MAX_INPUTS] = {NULL};
   for (int i = 0; i < node->input_count && i < ICN_MAX_INPUTS; i++) {
-    if (icn_problem_is_constant(&layer->problem, i)) constants[i] = &executor->graph.values[node->inputs[i]];
+    if (!icn_problem_is_constant(&layer->problem, i)) continue;
+    constants[i] = &executor->graph.values[node->inputs[i]];
+    if (layer->beside < 0) continue;
+    ICN_TRY(join_constant(executor, layer, i, &joined[i], error));
+    values[i] = (icn_value){.name = layer->name, .shape = layer->problem.in[i].shape, .dtype = ICN_F32, .producer = -1, .data = joined[i]};
+    constants[i] = &values[i];
   }
   icn_row_pack(layer->choice.row, &layer->problem, &layer->choice.config, constants, packed);
+done:
+  for (int i = 0; i < ICN_MAX_INPUTS; i++) icn_release(&executor->context->allocator, joined[i]);
+  return status;
 }
 
 /* Rows pack floats, also where the device gets halves. */
@@ -58,7 +78,7 @@ static icn_status upload(icn_executor *executor, size_t index, icn_error *error)
   void *data = icn_allocate_array(allocator, 1, (size_t)room); /* cleared: rows leave their padding to us */
   if (data == NULL) return icn_error_memory(error, (size_t)room, "packing weights");
   if (wanted->kind == ICN_BUFFER_CONSTANT) fill_constant(&executor->graph, wanted->value, data);
-  if (wanted->kind == ICN_BUFFER_PACKED) fill_packed(executor, wanted->index, data);
+  if (wanted->kind == ICN_BUFFER_PACKED) ICN_TRY(fill_packed(executor, wanted->index, data, error));
   ICN_TRY(icn_weight_acquire(executor->model, executor->runtime, data, wanted->bytes, &executor->weights[index], error));
   executor->buffers[index] = icn_weight_buffer(executor->weights[index]);
   executor->memory.weight_bytes += wanted->bytes;

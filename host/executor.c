@@ -45,6 +45,7 @@ static void list_passes(char *text, size_t bytes) {
   for (size_t i = 0; i < icn_pass_count(); i++) append_name(text, bytes, icn_pass_at(i)->name);
   append_name(text, bytes, "concat_view");
   append_name(text, bytes, "memory_reuse");
+  append_name(text, bytes, "merge_pairs");
   append_name(text, bytes, "reshape_view");
   append_name(text, bytes, "all");
 }

@@ -175,21 +175,21 @@ static int by_cost(const void *left, const void *right) {
   return strcmp(a->key, b->key);
 }
 
-static void add_problem(icn_tune_problem *problems, size_t *count, const icn_plan_layer *layer) {
+static void add_problem(icn_tune_problem *problems, size_t *count, const icn_problem *problem, const icn_choice *choice) {
   char key[ICN_KEY_BYTES];
-  (void)icn_problem_key(&layer->problem, key);
+  (void)icn_problem_key(problem, key);
   for (size_t i = 0; i < *count; i++) {
     if (strcmp(problems[i].key, key) != 0) continue;
     problems[i].layers++;
     return;
   }
   icn_tune_problem *added = &problems[(*count)++];
-  added->problem = layer->problem;
+  added->problem = *problem;
   memcpy(added->key, key, sizeof key);
   added->layers = 1;
-  added->row = layer->choice.row;
-  added->config = layer->choice.config;
-  added->expected_seconds = layer->choice.cost_seconds;
+  added->row = choice->row;
+  added->config = choice->config;
+  added->expected_seconds = choice->cost_seconds;
 }
 
 icn_status icn_tune_problems(icn_model *model, const icn_plan_options *given, icn_tune_problem **problems, size_t *count,
@@ -202,9 +202,11 @@ icn_status icn_tune_problems(icn_model *model, const icn_plan_options *given, ic
   icn_status status = read_options(given, &options, error);
   if (status != ICN_OK) return status;
   ICN_TRY(make(model, &options, &p, error));
-  *problems = icn_allocate_array(&model->context->allocator, p.plan.layer_count + 1, sizeof **problems);
-  if (*problems == NULL) ICN_TRY(icn_error_memory(error, p.plan.layer_count * sizeof **problems, "the plan's problems"));
-  for (size_t i = 0; i < p.plan.layer_count; i++) add_problem(*problems, count, &p.plan.layers[i]);
+  const size_t most = p.plan.layer_count + p.plan.other_count;
+  *problems = icn_allocate_array(&model->context->allocator, most + 1, sizeof **problems);
+  if (*problems == NULL) ICN_TRY(icn_error_memory(error, most * sizeof **problems, "the plan's problems"));
+  for (size_t i = 0; i < p.plan.layer_count; i++) add_problem(*problems, count, &p.plan.layers[i].problem, &p.plan.layers[i].choice);
+  for (size_t i = 0; i < p.plan.other_count; i++) add_problem(*problems, count, &p.plan.others[i].problem, &p.plan.others[i].choice);
   qsort(*problems, *count, sizeof **problems, by_cost);
 done:
   planned_fini(&p);

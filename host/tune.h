@@ -5,7 +5,7 @@
 #include "kernel_check.h"
 #include "tunedb.h"
 
-/* A distinct problem of a plan. */
+/* A distinct problem of a plan, or of what it might have had instead of a layer or two. */
 typedef struct icn_tune_problem {
   icn_problem problem;
   char key[ICN_KEY_BYTES];

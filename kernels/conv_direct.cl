@@ -8,7 +8,7 @@
 
 /* Views hold the strides of n, c, h, w in lo and the dims in hi (weights: oc, ic, kh, kw). window: stride, dilation, leading padding as
  * (h, w) pairs, then input and output channels of a group. extra: has bias, its stride, has scale, its stride, has residual, first
- * channel that the activation is for. */
+ * channel that the activation is for, with -D TURNED first channel whose window is turned. */
 __kernel void conv_direct(__global const STORE *x, int x_offset, __global const STORE *w, int w_offset, __global const STORE *bias,
                           int bias_offset, __global const STORE *scale, int scale_offset, __global const STORE *residual, int residual_offset,
                           __global STORE *y, int y_offset, int count, int8 x_view, int8 w_view, int8 y_view, int8 residual_view, int8 window,
@@ -17,6 +17,12 @@ __kernel void conv_direct(__global const STORE *x, int x_offset, __global const 
   if (index >= count) return;
   const int oc = index % y_view.s5, ox = index / y_view.s5 % y_view.s7;
   const int oy = index / y_view.s5 / y_view.s7 % y_view.s6, n = index / y_view.s5 / y_view.s7 / y_view.s6;
+#ifdef TURNED /* h and w of window, dilation and padding change places */
+  if (oc >= extra.s6) {
+    w_view = w_view.s01324576;
+    window = window.s01325467;
+  }
+#endif
   const int channels = window.s6, first = oc / window.s7 * channels;
   const int top = oy * window.s0 - window.s4, left = ox * window.s1 - window.s5;
 

@@ -19,7 +19,7 @@
 #define LOADS (BM * BK / ITEMS)
 
 /* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
- * activation is for (a multiple of 8); window: kh, kw, stride,
+ * activation is for (a multiple of 8), with -D TURNED first channel whose window is turned (a multiple of BN); window: kh, kw, stride,
  * dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
     __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
@@ -31,6 +31,9 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
   const int item = (int)get_local_id(1) * (BN / 4) + (int)get_local_id(0);
   const int panel = (int)get_group_id(0), tile = (int)get_group_id(1) * BM, group = (int)get_group_id(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
+#ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
+  if (panel * BN >= out.s6) window = window.s10235476;
+#endif
   const int kh = window.s0, kw = window.s1, dh = window.s4, dw = window.s5;
   const int depth = (kh * kw * channels + BK - 1) / BK * BK, groups = (int)get_num_groups(2), panels = (int)get_num_groups(0);
 

@@ -69,12 +69,15 @@
   }
 
 /* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group,
- * first channel that the activation is for (a multiple of 8); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+ * first channel that the activation is for, with -D TURNED first channel whose window is turned (multiples of 8); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel void conv_item(__global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
                         int8 window, int residual_stride, int function, float alpha, float beta) {
   const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS, group = (int)get_global_id(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
+#ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
+  if (column >= out.s6) window = window.s10235476;
+#endif
   const int kh = window.s0, kw = window.s1, width = in.s4;
   if (column >= out.s4 || row >= rows) return;
   const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;

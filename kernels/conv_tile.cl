@@ -10,7 +10,7 @@
 #include "tile.clh"
 
 /* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
- * activation is for (a multiple of VW); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+ * activation is for (a multiple of VW), with -D TURNED first channel whose window is turned (a multiple of NR); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros, int zeros_offset, int8 in, int8 out, int8 window,
@@ -19,6 +19,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   const int panels = (int)get_global_size(1), groups = (int)get_global_size(2);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3;
   const int rows = out.s0, oh = out.s1, ow = out.s2, y_stride = out.s3, out_channels = out.s4;
+#ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
+  if (panel * NR >= out.s6) window = window.s10235476;
+#endif
   const int kh = window.s0, kw = window.s1, sh = window.s2, sw = window.s3, dh = window.s4, dw = window.s5;
   const int panel_elems = kh * kw * channels * NR;
 

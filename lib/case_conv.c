@@ -133,6 +133,40 @@ static void add_linear(icn_case_list *list) {
   c->problem.epilogue = (icn_epilogue){ICN_FN_RELU, 0, 0, 16};
 }
 
+/* Lines that some channels have turned. Where the window turns: inside of every tile, at the panels of some rows, at those of all. */
+static void add_turned(icn_case_list *list) {
+  static const window LINES[] = {
+      {{1, 3}, {1, 1}, {1, 1}, {0, 1}, {0, 1}, 1}, {{3, 1}, {1, 1}, {1, 1}, {1, 0}, {1, 0}, 1},
+      {{1, 5}, {1, 1}, {1, 2}, {0, 4}, {0, 4}, 1},                                              /* dilated */
+      {{4, 1}, {1, 1}, {1, 1}, {2, 0}, {1, 0}, 1},                                              /* even, padded unequally */
+      {{7, 1}, {2, 2}, {1, 1}, {3, 0}, {3, 0}, 1}, {{1, 3}, {1, 1}, {1, 1}, {1, 2}, {1, 2}, 1}, /* padded on all sides */
+  };
+  static const struct {
+    int64_t n, c, h, w, oc;
+    int32_t turned;
+  } SIZES[] = {{1, 6, 8, 8, 96, 48},   {2, 17, 7, 5, 128, 64}, {1, 4, 9, 6, 97, 64},
+               {2, 3, 5, 8, 201, 192}, {1, 5, 6, 7, 14, 5},    {1, 7, 3, 3, 40, 8}};
+  enum { LINE_COUNT = sizeof LINES / sizeof LINES[0], SIZE_COUNT = sizeof SIZES / sizeof SIZES[0] };
+  for (int i = 0; i < LINE_COUNT * SIZE_COUNT; i++) {
+    const int line = i / SIZE_COUNT, size = i % SIZE_COUNT, kind = line + size;
+    icn_case *c = add(list, SIZES[size].n, SIZES[size].c, SIZES[size].h, SIZES[size].w, SIZES[size].oc, &LINES[line]);
+    c->problem.turned = SIZES[size].turned;
+    if (kind % 2 == 0) c->problem.epilogue.function = ICN_FN_RELU;
+    if (kind % 3 == 0) icn_case_constant(c, ICN_CONV_SCALE, 1, (const int64_t[]){SIZES[size].oc});
+    if (kind % 4 == 0) add_residual(c);
+    if (kind % 5 == 0) c->problem.epilogue = (icn_epilogue){ICN_FN_CLIP, -0.5f, 1.5f, SIZES[size].turned % 16 == 0 ? 16 : 0};
+    if (kind % 7 == 1) c->flags |= ICN_CASE_SPECIAL;
+  }
+  icn_case *c = add(list, 2, 5, 6, 7, 9, &LINES[0]); /* the input in the model's order: only the universal row reads it */
+  c->flags |= ICN_CASE_VIEWS_GIVEN;
+  c->problem.turned = 4;
+  c->problem.in[ICN_CONV_X] = icn_view_dense(&c->problem.in[ICN_CONV_X].shape);
+  c->problem.out = icn_view_device(&c->problem.out.shape, 12);
+  c = add(list, 1, 384, 8, 8, 768, &LINES[0]); /* as the network has it */
+  c->flags |= ICN_CASE_LARGE;
+  c->problem.turned = 384;
+}
+
 /* Weight scale, no bias, weights that are not constant. */
 static void add_inputs(icn_case_list *list) {
   static const int64_t SIZES[][3] = {{4, 7, 1}, {7, 7, 7}, {4, 40, 1}, {40, 40, 40}}; /* c, oc, groups */
@@ -211,6 +245,7 @@ void icn_cases_conv(icn_case_list *list) {
   add_groups(list);
   add_epilogues(list);
   add_linear(list);
+  add_turned(list);
   add_inputs(list);
   add_views(list);
   add_specials(list);

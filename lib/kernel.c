@@ -76,6 +76,7 @@ bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not) {
   if (problem->precision != ICN_PRECISION_FP32 && !(problem->precision == ICN_PRECISION_FP16W && weights))
     return icn_decline(why_not, "only fp32 is computed");
   if (problem->epilogue.from != 0 && problem->op != ICN_OP_CONV) return icn_decline(why_not, "only a convolution has linear channels");
+  if (problem->turned != 0 && problem->op != ICN_OP_CONV) return icn_decline(why_not, "only a convolution has a turned window");
   for (int i = 0; i < ICN_MAX_INPUTS; i++)
     if (icn_problem_has(problem, i) && !view_ok(&problem->in[i], "input", i, why_not)) return false;
   return view_ok(&problem->out, "output", 0, why_not);
@@ -197,15 +198,20 @@ static bool reads_packed(const icn_launch *launch) {
   return false;
 }
 
+static void add_option(icn_launch *launch, const char *option) {
+  const size_t length = strlen(launch->options);
+  assert(length + strlen(option) < sizeof launch->options);
+  snprintf(launch->options + length, sizeof launch->options - length, "%s", option);
+}
+
 icn_status icn_row_emit(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
                         icn_emit *emit, icn_error *error) {
   icn_status status = ICN_OK;
   ICN_TRY(row->emit(problem, device, config, emit, error));
-  for (int i = 0; i < emit->launch_count && icn_row_packs_halves(row, problem); i++) {
+  for (int i = 0; i < emit->launch_count; i++) {
     icn_launch *launch = &emit->launch[i];
-    const size_t length = strlen(launch->options);
-    if (reads_packed(launch)) snprintf(launch->options + length, sizeof launch->options - length, " -D HALF_WEIGHTS");
-    assert(length + sizeof " -D HALF_WEIGHTS" <= sizeof launch->options);
+    if (icn_row_packs_halves(row, problem) && reads_packed(launch)) add_option(launch, " -D HALF_WEIGHTS");
+    if (problem->turned != 0) add_option(launch, " -D TURNED");
   }
 done:
   return status;

@@ -125,6 +125,8 @@ uint64_t icn_row_pack_bytes(const icn_row *row, const icn_problem *problem, cons
 uint64_t icn_row_pack_room(const icn_row *row, const icn_problem *problem, const icn_config *config);
 void icn_row_pack(const icn_row *row, const icn_problem *problem, const icn_config *config, const icn_value *const *constants,
                   float *packed);
+/* Adds what a kernel is told of the whole problem: halves for weights (-D HALF_WEIGHTS), turned channels (-D TURNED: a program of its own,
+ * so that what all other convolutions run has no trace of them). */
 icn_status icn_row_emit(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
                         icn_emit *emit, icn_error *error);
 /* Bytes of a packed weight. */

@@ -84,6 +84,16 @@ done:
 
 /* -------------------------------------------------------------- all layers */
 
+static icn_status lower_kernel(icn_lowering *lowering, int n, icn_error *error) {
+  icn_status status = ICN_OK;
+  bool paired = false;
+  if (lowering->lowered[n]) return ICN_OK;
+  ICN_TRY(icn_lower_pair(lowering, n, &paired, error));
+  if (!paired) ICN_TRY(icn_lower_kernel(lowering, n, error));
+done:
+  return status;
+}
+
 static icn_status lower_node(icn_lowering *lowering, int n, icn_error *error) {
   const icn_node *node = &lowering->graph->nodes[n];
   if (node->op == ICN_OP_NONE || empty(lowering, node->output)) return ICN_OK;
@@ -101,7 +111,7 @@ static icn_status lower_node(icn_lowering *lowering, int n, icn_error *error) {
     case ICN_OP_EXPAND:
       return lower_move(lowering, n, error);
     default:
-      return icn_lower_kernel(lowering, n, error);
+      return lower_kernel(lowering, n, error);
   }
 }
 

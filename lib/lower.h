@@ -34,6 +34,7 @@ typedef struct icn_lowering {
   int *constants;     /* by graph value: storage of a constant, -1: none yet */
   int *concat_uses;   /* by graph value */
   int *uses;          /* by graph value, graph outputs included */
+  bool *lowered;      /* by graph node: computed by the layer of another one */
   int zeros, library; /* storages, -1: none yet */
 } icn_lowering;
 
@@ -56,6 +57,19 @@ bool icn_lower_same_place(const icn_slot *a, const icn_slot *b);
 
 /* --- lower_layers.c: layers into the plan */
 
+/* Where the operands of a layer lie. */
+typedef struct icn_operands {
+  icn_slot in[ICN_MAX_INPUTS]; /* storage -1: absent, or a constant (its view is the uploaded one) */
+  icn_slot out;
+} icn_operands;
+
+/* Where a node's operands lie, and its problem there. */
+icn_status icn_lower_operands(icn_lowering *lowering, const icn_node *node, icn_operands *operands, icn_error *error);
+icn_problem icn_lower_problem(const icn_lowering *lowering, const icn_node *node, const icn_operands *operands);
+/* A new layer; `beside` as in icn_plan_layer. */
+icn_status icn_lower_layer(icn_lowering *lowering, const char *name, int node, int beside, const icn_problem *problem,
+                           const icn_operands *operands, icn_error *error);
+
 /* The slot that kernels read `value` from; makes the layer "input NAME" when it is the first reader of a graph input that needs one. */
 icn_status icn_lower_read(icn_lowering *lowering, int value, icn_slot *slot, icn_error *error);
 /* The slot for a COPY to read from: graph inputs as they arrive, constants as uploaded. */
@@ -64,6 +78,12 @@ icn_status icn_lower_read_raw(icn_lowering *lowering, int value, icn_slot *slot,
 icn_status icn_lower_copy(icn_lowering *lowering, const char *name, int node, const icn_slot *from, const icn_slot *to, icn_error *error);
 /* The layer of a node that kernels compute. */
 icn_status icn_lower_kernel(icn_lowering *lowering, int node, icn_error *error);
+
+/* --- lower_pairs.c */
+
+/* The layer of a node and of another one behind it, where one launch for both is expected to take less time than two layers: *paired, and
+ * lowering->lowered for the other. Where two layers take less, that of the node, *paired too. Else nothing. */
+icn_status icn_lower_pair(icn_lowering *lowering, int node, bool *paired, icn_error *error);
 
 /* --- lower.c */
 

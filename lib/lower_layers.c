@@ -3,12 +3,6 @@
 
 #include "lower.h"
 
-/* Where the operands of a layer lie. */
-typedef struct operands {
-  icn_slot in[ICN_MAX_INPUTS]; /* storage -1: absent, or a constant (its view is the uploaded one) */
-  icn_slot out;
-} operands;
-
 int icn_lower_storage(icn_lowering *lowering, icn_buffer_kind kind, int index, int value, uint64_t bytes) {
   icn_storage *storages =
       icn_arena_grow(&lowering->plan->arena, lowering->storages, lowering->storage_count, &lowering->storage_capacity, sizeof *storages);
@@ -67,7 +61,7 @@ static int common_storage(icn_lowering *lowering, int *storage, icn_buffer_kind 
   return *storage;
 }
 
-static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, const operands *slots, int operand) {
+static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, const icn_operands *slots, int operand) {
   const icn_row *row = layer->choice.row;
   if (operand == ICN_OPERAND_OUT) return slots->out.storage;
   if (operand == ICN_OPERAND_ZEROS) {
@@ -85,7 +79,7 @@ static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, 
   return constant_storage(lowering, lowering->graph->nodes[layer->node].inputs[operand]);
 }
 
-static icn_status place_operands(icn_lowering *lowering, icn_plan_layer *layer, const operands *slots, icn_error *error) {
+static icn_status place_operands(icn_lowering *lowering, icn_plan_layer *layer, const icn_operands *slots, icn_error *error) {
   for (int operand = 0; operand < ICN_OPERAND_COUNT; operand++) {
     layer->place[operand] = (icn_place){-1, 0};
     if (!uses_operand(&layer->emit, operand)) continue;
@@ -111,8 +105,8 @@ done:
   return status;
 }
 
-static icn_status add_layer(icn_lowering *lowering, const char *name, int node, const icn_problem *problem, const operands *slots,
-                            icn_error *error) {
+icn_status icn_lower_layer(icn_lowering *lowering, const char *name, int node, int beside, const icn_problem *problem,
+                           const icn_operands *slots, icn_error *error) {
   icn_status status = ICN_OK;
   icn_plan *plan = lowering->plan;
   icn_plan_layer *layers = icn_arena_grow(&plan->arena, plan->layers, plan->layer_count, &lowering->layer_capacity, sizeof *layers);
@@ -122,6 +116,7 @@ static icn_status add_layer(icn_lowering *lowering, const char *name, int node, 
   memset(layer, 0, sizeof *layer);
   layer->name = name;
   layer->node = node;
+  layer->beside = beside;
   layer->problem = *problem;
   ICN_TRY(choose(lowering, layer, error));
   ICN_TRY(icn_row_emit(layer->choice.row, problem, lowering->device, &layer->choice.config, &layer->emit, error));
@@ -133,7 +128,7 @@ done:
 
 icn_status icn_lower_copy(icn_lowering *lowering, const char *name, int node, const icn_slot *from, const icn_slot *to, icn_error *error) {
   icn_problem problem;
-  operands slots;
+  icn_operands slots;
   memset(&problem, 0, sizeof problem);
   memset(&slots, 0, sizeof slots);
   problem.op = ICN_OP_COPY;
@@ -142,13 +137,13 @@ icn_status icn_lower_copy(icn_lowering *lowering, const char *name, int node, co
   problem.out = to->view;
   slots.in[0] = *from;
   slots.out = *to;
-  return add_layer(lowering, name, node, &problem, &slots, error);
+  return icn_lower_layer(lowering, name, node, -1, &problem, &slots, error);
 }
 
 /* ------------------------------------------------------------ a graph node */
 
 /* The node's problem with its operands where `slots` says. Broadcast inputs stay broadcast. */
-static icn_problem problem_on(const icn_lowering *lowering, const icn_node *node, const operands *slots) {
+icn_problem icn_lower_problem(const icn_lowering *lowering, const icn_node *node, const icn_operands *slots) {
   icn_problem problem = icn_problem_from_node(lowering->graph, node, 0);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
     if (!icn_problem_has(&problem, i) || icn_problem_is_constant(&problem, i)) continue;
@@ -170,8 +165,8 @@ static void relay(icn_slot *slot, relayout layout) {
   *slot = (icn_slot){-1, view};
 }
 
-static operands relayed(const icn_problem *problem, const operands *slots, relayout layout) {
-  operands other = *slots;
+static icn_operands relayed(const icn_problem *problem, const icn_operands *slots, relayout layout) {
+  icn_operands other = *slots;
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
     if (icn_problem_has(problem, i) && !icn_problem_is_constant(problem, i)) relay(&other.in[i], layout);
   }
@@ -186,7 +181,7 @@ static icn_status give_memory(icn_lowering *lowering, icn_slot *slot, icn_error 
 }
 
 /* Copies what was relayed, computes, copies the result to its place. */
-static icn_status add_relayed(icn_lowering *lowering, int node, const icn_problem *problem, const operands *slots, operands *other,
+static icn_status add_relayed(icn_lowering *lowering, int node, const icn_problem *problem, const icn_operands *slots, icn_operands *other,
                               icn_error *error) {
   icn_status status = ICN_OK;
   const char *name = lowering->graph->nodes[node].name;
@@ -197,13 +192,13 @@ static icn_status add_relayed(icn_lowering *lowering, int node, const icn_proble
   }
   bool copy_out = other->out.storage < 0;
   if (copy_out) ICN_TRY(give_memory(lowering, &other->out, error));
-  ICN_TRY(add_layer(lowering, name, node, problem, other, error));
+  ICN_TRY(icn_lower_layer(lowering, name, node, -1, problem, other, error));
   if (copy_out) ICN_TRY(icn_lower_copy(lowering, name, node, &other->out, &slots->out, error));
 done:
   return status;
 }
 
-static icn_status read_operands(icn_lowering *lowering, const icn_node *node, operands *slots, icn_error *error) {
+icn_status icn_lower_operands(icn_lowering *lowering, const icn_node *node, icn_operands *slots, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_problem problem = icn_problem_from_node(lowering->graph, node, 0);
   memset(slots, 0, sizeof *slots);
@@ -225,13 +220,13 @@ icn_status icn_lower_kernel(icn_lowering *lowering, int node, icn_error *error) 
   icn_status status = ICN_OK;
   const icn_node *made = &lowering->graph->nodes[node];
   icn_choice choice;
-  operands slots;
-  ICN_TRY(read_operands(lowering, made, &slots, error));
-  icn_problem problem = problem_on(lowering, made, &slots);
-  status = add_layer(lowering, made->name, node, &problem, &slots, error);
+  icn_operands slots;
+  ICN_TRY(icn_lower_operands(lowering, made, &slots, error));
+  icn_problem problem = icn_lower_problem(lowering, made, &slots);
+  status = icn_lower_layer(lowering, made->name, node, -1, &problem, &slots, error);
   for (int layout = 0; layout < RELAYOUT_COUNT && status == ICN_UNSUPPORTED; layout++) {
-    operands other = relayed(&problem, &slots, (relayout)layout);
-    icn_problem changed = problem_on(lowering, made, &other);
+    icn_operands other = relayed(&problem, &slots, (relayout)layout);
+    icn_problem changed = icn_lower_problem(lowering, made, &other);
     if (icn_select_from(lowering->rows, &changed, lowering->device, lowering->request->forced_rows, made->name, &choice, NULL, NULL) !=
         ICN_OK)
       continue;

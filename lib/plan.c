@@ -17,8 +17,9 @@ static icn_status prepare(icn_lowering *lowering, icn_error *error) {
   lowering->constants = icn_arena_array(arena, count, sizeof *lowering->constants);
   lowering->concat_uses = icn_arena_array(arena, count, sizeof *lowering->concat_uses);
   lowering->uses = icn_arena_array(arena, count, sizeof *lowering->uses);
+  lowering->lowered = icn_arena_array(arena, graph->node_count, sizeof *lowering->lowered);
   if (lowering->slots == NULL || lowering->raw == NULL || lowering->input_copied == NULL || lowering->constants == NULL ||
-      lowering->concat_uses == NULL || lowering->uses == NULL) {
+      lowering->concat_uses == NULL || lowering->uses == NULL || lowering->lowered == NULL) {
     return icn_error_memory(error, count * sizeof *lowering->slots, "the plan");
   }
   for (size_t v = 0; v < count; v++) lowering->constants[v] = -1;
@@ -108,6 +109,29 @@ icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, 
   effective.memory_is_short = true;
   icn_error_clear(error);
   return icn_plan_make_from(&rows, graph, &effective, request, plan, error);
+}
+
+/* The graph's values that make up a constant of a layer: one, or two. */
+static int constant_parts(const icn_graph *graph, const icn_plan_layer *layer, int input, const icn_value *parts[2]) {
+  parts[0] = &graph->values[graph->nodes[layer->node].inputs[input]];
+  if (layer->beside < 0) return 1;
+  parts[1] = &graph->values[graph->nodes[layer->beside].inputs[input]];
+  return 2;
+}
+
+int64_t icn_plan_constant_elems(const icn_graph *graph, const icn_plan_layer *layer, int input) {
+  const icn_value *parts[2];
+  const int count = constant_parts(graph, layer, input, parts);
+  return icn_shape_elems(&parts[0]->shape) + (count > 1 ? icn_shape_elems(&parts[1]->shape) : 0);
+}
+
+void icn_plan_constant(const icn_graph *graph, const icn_plan_layer *layer, int input, float *to) {
+  const icn_value *parts[2];
+  const int count = constant_parts(graph, layer, input, parts);
+  for (int p = 0; p < count; p++) {
+    const int64_t elems = icn_shape_elems(&parts[p]->shape);
+    for (int64_t i = 0; i < elems; i++) *to++ = icn_const_f32(parts[p], i);
+  }
 }
 
 void icn_plan_fini(icn_plan *plan) {

@@ -31,12 +31,20 @@ typedef struct icn_place {
 typedef struct icn_plan_layer {
   const char *name; /* node's name; "input NAME" / "output NAME" for layout changes */
   int node;         /* graph node, -1 for layout changes */
+  int beside;       /* graph node whose channels follow those of `node` (problem.turned), -1: none. Each constant input is then that of
+                     * `node` and, behind it, that of this one: only a row that packs them is chosen. */
   icn_problem problem;
   icn_choice choice;
   icn_emit emit;
   icn_place place[ICN_OPERAND_COUNT];
   const char *why; /* other rows' reasons (when asked for), else NULL */
 } icn_plan_layer;
+
+/* How a layer, or two, might have been computed instead (lower_pairs.c): the tuner measures that too. */
+typedef struct icn_plan_other {
+  icn_problem problem;
+  icn_choice choice;
+} icn_plan_other;
 
 typedef struct icn_plan_step {
   int layer, launch;
@@ -58,6 +66,8 @@ typedef struct icn_plan {
   size_t buffer_count;
   icn_plan_layer *layers;
   size_t layer_count;
+  icn_plan_other *others;
+  size_t other_count, other_capacity;
   icn_plan_step *steps; /* in an order that an in-order queue may run */
   size_t step_count;
   icn_plan_value *values;
@@ -69,7 +79,7 @@ typedef struct icn_plan {
 } icn_plan;
 
 typedef struct icn_plan_request {
-  const char *disabled_passes; /* here: "concat_view", "memory_reuse", "reshape_view" */
+  const char *disabled_passes; /* here: "concat_view", "memory_reuse", "merge_pairs", "reshape_view" */
   const char *forced_rows;
   bool keep_values; /* as disabling memory_reuse */
   bool why;
@@ -81,6 +91,9 @@ typedef struct icn_plan_request {
 icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
                          icn_error *error);
 void icn_plan_fini(icn_plan *plan);
+/* Constant input `input` of a layer, dense in the model's order: its number of elements, and the elements as floats. */
+int64_t icn_plan_constant_elems(const icn_graph *graph, const icn_plan_layer *layer, int input);
+void icn_plan_constant(const icn_graph *graph, const icn_plan_layer *layer, int input, float *to);
 /* No two steps without a path between them share bytes that one of them writes; every operand is inside its buffer. ICN_MISMATCH otherwise.
  */
 icn_status icn_plan_check(const icn_plan *plan, icn_error *error);

@@ -3,6 +3,21 @@
 #include <assert.h>
 #include <string.h>
 
+static void exchange(int64_t pair[2]) {
+  const int64_t h = pair[0];
+  pair[0] = pair[1];
+  pair[1] = h;
+}
+
+icn_params icn_params_turned(const icn_params *params) {
+  icn_params turned = *params;
+  exchange(turned.kernel);
+  exchange(turned.dilation);
+  exchange(turned.pad_begin);
+  exchange(turned.pad_end);
+  return turned;
+}
+
 icn_view icn_view_broadcast(const icn_view *view, const icn_shape *shape) {
   icn_view result;
   memset(&result, 0, sizeof result);

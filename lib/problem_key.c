@@ -112,6 +112,7 @@ static void put_conv(key_writer *w, const icn_problem *p) {
   put(w, " k%lld", (long long)p->out.shape.dim[1]);
   put_window(w, p);
   if (p->params.groups != 1) put(w, " g%lld", (long long)p->params.groups);
+  if (p->turned != 0) put(w, " turned%d", (int)p->turned);
   if (p->op == ICN_OP_CONV_TRANSPOSE) put(w, " to %lldx%lld", (long long)p->out.shape.dim[2], (long long)p->out.shape.dim[3]);
   if (icn_problem_has(p, ICN_CONV_BIAS)) put(w, " bias");
   if (icn_problem_has(p, ICN_CONV_RESIDUAL)) put(w, " residual");

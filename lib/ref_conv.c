@@ -103,8 +103,38 @@ static icn_status convolve(const icn_problem *p, const void *const *in, float *o
   return ICN_OK;
 }
 
+/* `count` indices of one dimension, from `first` on. */
+static void narrow(icn_view *view, int dim, int64_t first, int64_t count) {
+  view->offset += first * view->stride[dim];
+  view->shape.dim[dim] = count;
+}
+
+/* One of the two convolutions that a problem with turned channels is: its channels of every operand, its own window. */
+static icn_problem half_of(const icn_problem *pair, bool turned) {
+  icn_problem p = *pair;
+  const int64_t first = turned ? pair->turned : 0, count = turned ? pair->out.shape.dim[1] - first : pair->turned;
+  icn_view *w = &p.in[ICN_CONV_WEIGHT];
+  p.turned = 0;
+  narrow(&p.out, 1, first, count);
+  narrow(w, 0, first, count);
+  if (icn_problem_has(pair, ICN_CONV_BIAS)) narrow(&p.in[ICN_CONV_BIAS], 0, first, count);
+  if (icn_problem_has(pair, ICN_CONV_SCALE)) narrow(&p.in[ICN_CONV_SCALE], 0, first, count);
+  if (icn_problem_has(pair, ICN_CONV_RESIDUAL)) narrow(&p.in[ICN_CONV_RESIDUAL], 1, first, count);
+  p.epilogue.from = (int32_t)icn_max64(pair->epilogue.from - first, 0);
+  if (!turned) return p;
+  p.params = icn_params_turned(&pair->params);
+  for (int k = 2; k < 4; k++) {
+    w->shape.dim[k] = pair->in[ICN_CONV_WEIGHT].shape.dim[5 - k];
+    w->stride[k] = pair->in[ICN_CONV_WEIGHT].stride[5 - k];
+  }
+  return p;
+}
+
 icn_status icn_ref_conv(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {
-  return convolve(problem, in, out, means);
+  if (problem->turned == 0) return convolve(problem, in, out, means);
+  const icn_problem straight = half_of(problem, false), turned = half_of(problem, true);
+  const icn_status status = convolve(&straight, in, out, means);
+  return status == ICN_OK ? convolve(&turned, in, out, means) : status;
 }
 
 icn_status icn_ref_conv_transpose(const icn_problem *problem, const void *const *in, float *out, const icn_ref_means *means) {

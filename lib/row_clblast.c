@@ -91,7 +91,7 @@ static bool conv_gemm(const icn_problem *problem, gemm *g) {
 }
 
 bool icn_clblast_conv_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  if (!icn_conv_linear_ok(problem, 0, why_not)) return false;
+  if (!icn_conv_linear_ok(problem, 0, why_not) || !icn_conv_turned_ok(problem, 0, why_not)) return false;
   if (!library_ok(device, why_not) || !icn_conv_fits(problem, why_not) || !icn_conv_is_nhwc(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;

@@ -52,6 +52,16 @@ static bool axis_fits(const icn_params *p, int axis, int64_t in, int64_t out, in
   return true;
 }
 
+/* Kernels count the taps of a turned window as those of the other: it is a line. */
+static bool turned_fits(const icn_problem *problem, const icn_conv_sizes *s, icn_reason *why_not) {
+  if (problem->turned == 0) return true;
+  if (problem->op != ICN_OP_CONV || s->groups != 1 || (s->kh != 1 && s->kw != 1) || problem->turned < 0 || problem->turned >= s->k)
+    return icn_decline(why_not, "only lines are turned, in one group, for some channels: not %lldx%lld from channel %d of %lld on",
+                       (long long)s->kh, (long long)s->kw, (int)problem->turned, (long long)s->k);
+  const icn_params turned = icn_params_turned(&problem->params);
+  return axis_fits(&turned, 0, s->h, s->oh, s->oh, s->kw, why_not) && axis_fits(&turned, 1, s->w, s->ow, s->ow, s->kh, why_not);
+}
+
 bool icn_conv_fits(const icn_problem *problem, icn_reason *why_not) {
   if (!is_full(&problem->in[0], "the input", why_not) || !is_full(&problem->in[1], "the weight tensor", why_not) ||
       !is_full(&problem->out, "the output", why_not) || !channels_fit(problem, why_not))
@@ -59,7 +69,7 @@ bool icn_conv_fits(const icn_problem *problem, icn_reason *why_not) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const bool transpose = problem->op == ICN_OP_CONV_TRANSPOSE;
   return axis_fits(&problem->params, 0, s.h, s.oh, transpose ? s.h : s.oh, s.kh, why_not) &&
-         axis_fits(&problem->params, 1, s.w, s.ow, transpose ? s.w : s.ow, s.kw, why_not);
+         axis_fits(&problem->params, 1, s.w, s.ow, transpose ? s.w : s.ow, s.kw, why_not) && turned_fits(problem, &s, why_not);
 }
 
 bool icn_conv_packable(const icn_problem *problem, icn_reason *why_not) {
@@ -77,6 +87,14 @@ bool icn_conv_linear_ok(const icn_problem *problem, int32_t multiple, icn_reason
   if (multiple == 0) return icn_decline(why_not, "the activation begins at channel %d", (int)from);
   if (problem->params.groups > 1) return icn_decline(why_not, "linear channels in %d groups", (int)problem->params.groups);
   return from % multiple == 0 || icn_decline(why_not, "the activation begins at channel %d, no multiple of %d", (int)from, (int)multiple);
+}
+
+bool icn_conv_turned_ok(const icn_problem *problem, int64_t multiple, icn_reason *why_not) {
+  const int32_t turned = problem->turned;
+  if (turned == 0) return true;
+  if (multiple == 0) return icn_decline(why_not, "the window is turned from channel %d on", (int)turned);
+  return turned % multiple == 0 ||
+         icn_decline(why_not, "the window is turned from channel %d on, no multiple of %lld", (int)turned, (long long)multiple);
 }
 
 bool icn_conv_is_nhwc(const icn_problem *problem, icn_reason *why_not) {

@@ -15,12 +15,15 @@ typedef struct icn_conv_sizes {
 } icn_conv_sizes;
 
 icn_conv_sizes icn_conv_sizes_of(const icn_problem *problem);
-/* Rank 4 throughout, consistent shapes, no dimension of 0, and every coordinate that a kernel computes fits 31 bits. */
+/* Rank 4 throughout, consistent shapes, no dimension of 0, every coordinate that a kernel computes fits 31 bits, and a window that some
+ * channels have turned is a line. */
 bool icn_conv_fits(const icn_problem *problem, icn_reason *why_not);
 /* Weights, and bias and weight scale where present, are constants, so that they can be packed. */
 bool icn_conv_packable(const icn_problem *problem, icn_reason *why_not);
 /* Linear channels (epilogue.from) end at a multiple of `multiple` and in the only group; 0: there are none. */
 bool icn_conv_linear_ok(const icn_problem *problem, int32_t multiple, icn_reason *why_not);
+/* Channels with a turned window begin at a multiple of `multiple`; 0: there are none. */
+bool icn_conv_turned_ok(const icn_problem *problem, int64_t multiple, icn_reason *why_not);
 /* Input, output and (where present) residual are NHWC. */
 bool icn_conv_is_nhwc(const icn_problem *problem, icn_reason *why_not);
 

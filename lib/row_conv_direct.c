@@ -41,8 +41,8 @@ icn_status icn_conv_direct_emit(const icn_problem *problem, const icn_device_des
   icn_launch_view4(launch, residual ? &in[ICN_CONV_RESIDUAL] : NULL);
   icn_launch_int8(
       launch, (const int64_t[8]){p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1], s.ic, s.oc});
-  icn_launch_int8(
-      launch, (const int64_t[8]){bias, in[ICN_CONV_BIAS].stride[0], scale, in[ICN_CONV_SCALE].stride[0], residual, problem->epilogue.from});
+  icn_launch_int8(launch, (const int64_t[8]){bias, in[ICN_CONV_BIAS].stride[0], scale, in[ICN_CONV_SCALE].stride[0], residual,
+                                             problem->epilogue.from, problem->turned});
   icn_launch_epilogue(launch, problem);
   return ICN_OK;
 }

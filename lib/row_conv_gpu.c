@@ -4,7 +4,8 @@
 #include "row_support.h"
 #include "rows.h"
 
-enum { LINEAR_MULTIPLE = 8 }; /* what an item computes at once shares an activation */
+/* What an item computes at once shares an activation, what a group does a window, whichever tile it has. */
+enum { LINEAR_MULTIPLE = 8, TURNED_MULTIPLE = ICN_GPU_LARGE };
 
 static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
@@ -13,7 +14,7 @@ static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
 
 bool icn_conv_gpu_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
-      !icn_conv_linear_ok(problem, LINEAR_MULTIPLE, why_not))
+      !icn_conv_linear_ok(problem, LINEAR_MULTIPLE, why_not) || !icn_conv_turned_ok(problem, TURNED_MULTIPLE, why_not))
     return false;
   const icn_gpu_matrix x = conv_matrix(problem);
   return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
@@ -52,7 +53,8 @@ icn_status icn_conv_gpu_emit(const icn_problem *problem, const icn_device_desc *
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), s.ic});
-  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from});
+  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from,
+                                             problem->turned});
   icn_launch_int8(
       launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, icn_problem_has(problem, ICN_CONV_RESIDUAL) ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);

@@ -4,7 +4,7 @@
 #include "row_item_tile.h"
 #include "rows.h"
 
-enum { LINEAR_MULTIPLE = 8 }; /* what an item computes at once shares an activation */
+enum { MULTIPLE = 8 }; /* what an item computes at once shares an activation and a window */
 
 static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
@@ -14,7 +14,7 @@ static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
 bool icn_conv_item_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   (void)device;
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
-      !icn_conv_linear_ok(problem, LINEAR_MULTIPLE, why_not))
+      !icn_conv_linear_ok(problem, MULTIPLE, why_not) || !icn_conv_turned_ok(problem, MULTIPLE, why_not))
     return false;
   const icn_gpu_matrix x = conv_matrix(problem);
   return icn_item_sizes_ok(&x, why_not);
@@ -54,7 +54,8 @@ icn_status icn_conv_item_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_int8(launch,
                   (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), s.ic, config->value[ICN_ITEM_PANEL]});
-  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from});
+  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from,
+                                             problem->turned});
   icn_launch_int8(
       launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);

@@ -17,6 +17,16 @@ static int64_t panel_width(const icn_config *config) { return (int64_t)config->v
 static int64_t panels(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->oc, panel_width(config)); }
 static int64_t tiles(const icn_conv_sizes *s, const icn_config *config) { return icn_div_up(s->pixels, config->value[MR]); }
 
+/* A panel of channels shares a window. */
+static bool panel_ok(const icn_problem *problem, int tile) { return problem->turned % (TILES[tile][NV] * TILES[tile][VW]) == 0; }
+
+/* Some tile for the device's vectors has panels that end where the window turns. */
+static bool some_panel_ok(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
+  for (int t = 0; t < TILE_COUNT; t++)
+    if (TILES[t][VW] == icn_cpu_vector(device) && panel_ok(problem, t)) return true;
+  return icn_decline(why_not, "the window is turned from channel %d on, where no panel ends", (int)problem->turned);
+}
+
 /* Multiply-adds that the tiles do on `pixels` of output, surplus rows and lanes included. */
 static double padded_work(const icn_problem *problem, int64_t pixels, const icn_config *config) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
@@ -33,9 +43,8 @@ static void set_tile(icn_config *config, int tile) {
 }
 
 bool icn_conv_tile_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
-  (void)device;
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
-      !icn_conv_linear_ok(problem, WIDEST_VECTOR, why_not))
+      !icn_conv_linear_ok(problem, WIDEST_VECTOR, why_not) || !some_panel_ok(problem, device, why_not))
     return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   int64_t packed;
@@ -53,7 +62,7 @@ void icn_conv_tile_configure(const icn_problem *problem, const icn_device_desc *
   double least = 0;
   for (int t = 0; t < TILE_COUNT; t++) {
     icn_config candidate;
-    if (TILES[t][VW] != width) continue;
+    if (TILES[t][VW] != width || !panel_ok(problem, t)) continue;
     set_tile(&candidate, t);
     const double work = padded_work(problem, pixels, &candidate);
     if (least > 0 && work >= least * 0.99) continue; /* the first of a width is the usual one: fewer programs */
@@ -81,8 +90,8 @@ void icn_conv_tile_pack(const icn_problem *problem, const icn_config *config, co
  * one run for the inner loop, which with 3 channels would hardly begin before it ends. */
 static bool rows_are_runs(const icn_problem *problem, const icn_conv_sizes *s) {
   const icn_params *p = &problem->params;
-  return s->groups == 1 && p->dilation[1] == 1 && p->pad_begin[1] == 0 && (s->ow - 1) * p->stride[1] + s->kw <= s->w &&
-         icn_view_pixel_stride(&problem->in[ICN_CONV_X]) == s->ic;
+  return s->groups == 1 && problem->turned == 0 && p->dilation[1] == 1 && p->pad_begin[1] == 0 &&
+         (s->ow - 1) * p->stride[1] + s->kw <= s->w && icn_view_pixel_stride(&problem->in[ICN_CONV_X]) == s->ic;
 }
 
 icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
@@ -101,7 +110,8 @@ icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc 
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
   icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
-  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from});
+  icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from,
+                                             problem->turned});
   icn_launch_int8(
       launch, (const int64_t[8]){s.kh, taps, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);

@@ -14,7 +14,7 @@ enum { VW = 0, RUN = 1, GROUP_CHANNELS = 2, GROUP_PIXELS = 3, GPU_SIDE = 8 };
 bool icn_depthwise_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   (void)device;
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
-      !icn_conv_linear_ok(problem, 0, why_not))
+      !icn_conv_linear_ok(problem, 0, why_not) || !icn_conv_turned_ok(problem, 0, why_not))
     return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   if (s.ic != 1 || s.oc != 1)

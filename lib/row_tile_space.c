@@ -41,14 +41,20 @@ static bool tile_valid(const icn_device_desc *device, const icn_config *config, 
   return icn_decline(why_not, "there is no tile of %d rows and %d vectors", (int)config->value[MR], (int)config->value[NV]);
 }
 
-size_t icn_conv_tile_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
-  (void)problem;
-  return tile_space(device, index, config);
+bool icn_conv_tile_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
+  return tile_valid(device, config, why_not) && icn_conv_turned_ok(problem, (int64_t)config->value[NV] * config->value[VW], why_not);
 }
 
-bool icn_conv_tile_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
-  (void)problem;
-  return tile_valid(device, config, why_not);
+size_t icn_conv_tile_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+  const size_t all = tile_space(device, 0, NULL);
+  size_t count = 0;
+  for (size_t i = 0; i < all; i++) {
+    icn_config candidate;
+    (void)tile_space(device, i, &candidate);
+    if (!icn_conv_tile_valid(problem, device, &candidate, NULL)) continue;
+    if (count++ == index && config != NULL) *config = candidate;
+  }
+  return count;
 }
 
 size_t icn_matmul_tile_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {

@@ -65,7 +65,7 @@ static bool window_ok(const icn_problem *problem) {
 
 bool icn_winograd_problem_ok(const icn_problem *problem, icn_reason *why_not) {
   if (!icn_conv_fits(problem, why_not) || !icn_conv_packable(problem, why_not) || !icn_conv_is_nhwc(problem, why_not) ||
-      !icn_conv_linear_ok(problem, 0, why_not))
+      !icn_conv_linear_ok(problem, 0, why_not) || !icn_conv_turned_ok(problem, 0, why_not))
     return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;

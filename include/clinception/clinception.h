@@ -288,13 +288,13 @@ ICN_API icn_status icn_executor_read_value(icn_executor *executor, size_t index,
 
 /* One layer of the plan: what runs, on which kernel row, its size, and (with options.profile) the device time of the last run. */
 typedef struct icn_layer_info {
-  const char *name;    /* the node's name in the model */
+  const char *name;    /* the node's name in the model; "A and B" where it computes two nodes */
   const char *problem; /* canonical key: operation, sizes, fusion, precision */
   const char *row;     /* kernel row */
   double flop;         /* floating-point operations, direct count */
   double bytes;        /* bytes read and written once each, weights included */
   double seconds;      /* 0 without profile */
-  const char *value;   /* the name of the value that it writes (icn_executor_value), "" for a change of layout */
+  const char *value;   /* the name of the value that it writes (icn_executor_value), the first of two, "" for a change of layout */
   double row_flop;     /* what the row does instead: a Winograd row has fewer products, and transforms (a multiply-add is 2) */
   double row_bytes;    /* bytes as the row has them: weights as it packs them, what its launches hand to each other */
 } icn_layer_info;

@@ -96,6 +96,7 @@ static void each_pass_may_be_off(void **state) {
   for (size_t i = 0; i < icn_pass_count(); i++) check_without(f, icn_pass_at(i)->name);
   check_without(f, "concat_view");
   check_without(f, "memory_reuse");
+  check_without(f, "merge_pairs");
   check_without(f, "reshape_view");
   check_without(f, "fold_batch_norm,fuse_activation,concat_view");
 }

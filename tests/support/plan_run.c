@@ -68,9 +68,8 @@ static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const i
     if (layer->place[i].buffer >= 0) {
       in[i] = operand(run, layer, i);
     } else { /* packed */
-      const icn_value *value = &graph->values[graph->nodes[layer->node].inputs[i]];
-      in[i] = unpacked[i] = malloc((size_t)icn_shape_elems(&value->shape) * sizeof(float));
-      fill_constant(value, unpacked[i]);
+      in[i] = unpacked[i] = malloc((size_t)icn_plan_constant_elems(graph, layer, i) * sizeof(float));
+      icn_plan_constant(graph, layer, i, unpacked[i]);
     }
   }
   icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT), NULL, error);

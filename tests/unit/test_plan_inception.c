@@ -171,26 +171,32 @@ static uint32_t next_random(uint32_t *seed) {
   return *seed >> 8;
 }
 
-/* A tuning file for the problems of a plan with parameters that are good, or were good, or are just numbers. */
+/* Lines for one problem with parameters that are good, or were good, or are just numbers. */
+static void any_lines(const icn_problem *problem, const icn_device_desc *device, const char *name, bool spoil, uint32_t *seed,
+                      icn_text *text) {
+  char line[ICN_TUNE_LINE_BYTES], key[ICN_KEY_BYTES];
+  for (size_t r = 0; r < icn_row_count(); r++) {
+    const icn_row *row = icn_row_at(r);
+    icn_tune_row tuned = {.key = icn_problem_key(problem, key), .row = row->name, .seconds = 1e-6 * (1 + next_random(seed) % 1000)};
+    if (row->op != problem->op || !row->applies(problem, device, NULL)) continue;
+    const size_t count = icn_row_space(row, problem, device, 0, NULL);
+    (void)icn_row_space(row, problem, device, next_random(seed) % count, &tuned.config);
+    if (spoil) tuned.config.value[next_random(seed) % 6] = (int32_t)(next_random(seed) % 70) - 2;
+    assert_true(icn_tunedb_line(name, "", "", &tuned, line));
+    icn_text_append(text, "%s\n", line);
+  }
+}
+
+/* A tuning file for the problems of a plan, and for those that it might have had instead. */
 static icn_tunedb any_tuning(const icn_plan *plan, const icn_device_desc *device, bool spoil, uint32_t seed) {
-  char name[ICN_TUNE_DEVICE_BYTES], line[ICN_TUNE_LINE_BYTES], key[ICN_KEY_BYTES];
+  char name[ICN_TUNE_DEVICE_BYTES];
   icn_allocator allocator = icn_allocator_default();
   icn_text text;
   icn_tunedb db;
   (void)icn_tunedb_device(device, NULL, name);
   icn_text_init(&text, &allocator);
-  for (size_t l = 0; l < plan->layer_count; l++)
-    for (size_t r = 0; r < icn_row_count(); r++) {
-      const icn_problem *problem = &plan->layers[l].problem;
-      const icn_row *row = icn_row_at(r);
-      icn_tune_row tuned = {.key = icn_problem_key(problem, key), .row = row->name, .seconds = 1e-6 * (1 + next_random(&seed) % 1000)};
-      if (row->op != problem->op || !row->applies(problem, device, NULL)) continue;
-      const size_t count = icn_row_space(row, problem, device, 0, NULL);
-      (void)icn_row_space(row, problem, device, next_random(&seed) % count, &tuned.config);
-      if (spoil) tuned.config.value[next_random(&seed) % 6] = (int32_t)(next_random(&seed) % 70) - 2;
-      assert_true(icn_tunedb_line(name, "", "", &tuned, line));
-      icn_text_append(&text, "%s\n", line);
-    }
+  for (size_t l = 0; l < plan->layer_count; l++) any_lines(&plan->layers[l].problem, device, name, spoil, &seed, &text);
+  for (size_t o = 0; o < plan->other_count; o++) any_lines(&plan->others[o].problem, device, name, spoil, &seed, &text);
   assert_int_equal(icn_tunedb_parse(&db, text.data, text.length, name, &allocator, NULL), ICN_OK);
   assert_int_equal(db.damaged, 0);
   icn_text_fini(&text);
