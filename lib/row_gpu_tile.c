@@ -4,6 +4,7 @@
 
 #include "cost.h"
 #include "quirks.h"
+#include "row_gpu_split.h"
 #include "row_support.h"
 
 enum { PAD = 4 }; /* elements behind a row of a tile, against bank conflicts */
@@ -38,11 +39,17 @@ void icn_gpu_choose_tile(const icn_gpu_matrix *x, const icn_device_desc *device,
   config->value[ICN_GPU_BM] = config->value[ICN_GPU_BN] = large ? ICN_GPU_LARGE : ICN_GPU_SMALL;
 }
 
+void icn_gpu_choose_split(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+  icn_gpu_choose_tile(x, device, config);
+  icn_split_choose(x, problem, device, group_count(x, config->value[ICN_GPU_BM]), 2.0 * device->compute_units, icn_gpu_tile_cost, config);
+}
+
 double icn_gpu_tile_cost(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
   const int size = config->value[ICN_GPU_BM];
   const double groups = group_count(x, size), flop = 2 * groups * size * size * (double)icn_round_up(x->depth, ICN_GPU_DEPTH);
-  const double busy = icn_cost_utilisation(groups, device->compute_units), efficiency = size == ICN_GPU_LARGE ? 0.5 : 0.35;
-  return icn_cost_on_target(device, ICN_TARGET_GPU, icn_cost_of(device, flop / busy, icn_problem_bytes(problem), efficiency, 1));
+  const double busy = icn_cost_utilisation(groups * (double)icn_split_parts(config), device->compute_units);
+  const double efficiency = size == ICN_GPU_LARGE ? 0.5 : 0.35;
+  return icn_cost_on_target(device, ICN_TARGET_GPU, icn_split_seconds(x, problem, device, config, flop / busy, efficiency));
 }
 
 int64_t icn_gpu_packed_elems(const icn_gpu_matrix *x, const icn_config *config) {

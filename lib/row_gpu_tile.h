@@ -21,6 +21,8 @@ bool icn_gpu_tile_pays(const icn_device_desc *device, icn_reason *why_not);
 bool icn_gpu_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not);
 /* Large tiles where they fill the device, else small ones. */
 void icn_gpu_choose_tile(const icn_gpu_matrix *x, const icn_device_desc *device, icn_config *config);
+/* The same for kernels that can split the depth (row_gpu_split.h). */
+void icn_gpu_choose_split(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, icn_config *config);
 double icn_gpu_tile_cost(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, const icn_config *config);
 /* Elements of weights and biases packed in panels of BN columns, the depth padded to a multiple of ICN_GPU_DEPTH. */
 int64_t icn_gpu_packed_elems(const icn_gpu_matrix *x, const icn_config *config);

@@ -83,6 +83,7 @@ set(ICN_LIB_SOURCES
   lib/pass_swap.c
   lib/pass_siblings.c
   lib/row_gpu_tile.c
+  lib/row_gpu_split.c
   lib/row_matmul_gpu.c
   lib/import.c
   lib/import_conv.c

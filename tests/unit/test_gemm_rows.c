@@ -1,5 +1,7 @@
 /* The rows of CONV and MATMUL without a device: what they decline, which tiles they take, how they pack. */
+#include "row_gpu_split.h"
 #include "row_matmul.h"
+#include "row_space.h"
 #include "select.h"
 #include "support/icn_test.h"
 
@@ -144,6 +146,81 @@ static void gpu_rows_keep_the_limits_of_the_device(void **state) {
   gpu = icn_device_desc_example(ICN_DEVICE_GPU);
   row->configure(&small, &gpu, &config); /* one large tile would leave 15 of 16 units idle */
   assert_int_equal(config.value[0], 32);
+}
+
+static int32_t parts_of(const char *name, const icn_problem *p, const icn_device_desc *device) {
+  icn_config config;
+  icn_row_find(name)->configure(p, device, &config);
+  return config.value[ICN_SPLIT];
+}
+
+static void a_depth_is_split_where_that_pays(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.compute_units = 60;
+  const icn_problem deep = conv(1280, 8, 320, 1, 0), shallow = conv(192, 8, 320, 1, 0), large = conv(1280, 128, 320, 1, 0);
+  const icn_problem product = matmul(1, 1000, 2048);
+  assert_true(parts_of("conv_gpu", &deep, &gpu) >= 4 && parts_of("conv_item", &deep, &gpu) >= 2);
+  assert_true(parts_of("matmul_packed_gpu", &product, &gpu) >= 2 && parts_of("matmul_item", &product, &gpu) >= 2);
+  assert_int_equal(parts_of("conv_gpu", &shallow, &gpu), 0); /* parts of less than 128 */
+  assert_int_equal(parts_of("conv_gpu", &large, &gpu), 0);   /* fills the device as it is */
+  assert_int_equal(parts_of("conv_item", &large, &gpu), 0);
+  gpu.memory_is_short = true;
+  assert_int_equal(parts_of("conv_gpu", &deep, &gpu), 0);
+  gpu.memory_is_short = false;
+  gpu.launch_seconds = 1e-3; /* another launch costs more than idle units */
+  assert_int_equal(parts_of("conv_gpu", &deep, &gpu), 0);
+  assert_int_equal(parts_of("matmul_item", &product, &gpu), 0);
+}
+
+static void parts_go_through_scratch(void **state) {
+  (void)state;
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(64, 8, 30, 1, 0);
+  const icn_row *row = icn_row_find("conv_gpu");
+  icn_config config;
+  static icn_emit emit;
+  row->configure(&p, &gpu, &config);
+  config.value[ICN_SPLIT] = 4;
+  assert_true(icn_row_takes(row, &p, &gpu, &config, NULL));
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &gpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.launch_count, 2);
+  assert_int_equal(emit.scratch_bytes[0], 4 * 64 * 32 * 4); /* parts, pixels, channels in whole vectors, floats */
+  assert_int_equal(emit.launch[0].global[2], 4);
+  assert_non_null(strstr(emit.launch[0].options, "-D SPLIT"));
+  assert_int_equal(emit.launch[0].args[3].as.operand, ICN_OPERAND_SCRATCH);
+  assert_string_equal(emit.launch[1].kernel, "sum_parts");
+  assert_int_equal(emit.launch[1].args[3].as.operand, ICN_OPERAND_OUT);
+  double flop, bytes;
+  icn_emit_work(&emit, &p, &flop, &bytes);
+  assert_true(bytes > icn_problem_bytes(&p) + 2 * 4 * 64 * 30 * 4 && flop >= icn_problem_flop(&p));
+}
+
+static void refuses_parts(const char *name, const icn_problem *p, int32_t parts, const char *part) {
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_row *row = icn_row_find(name);
+  icn_reason why;
+  icn_config config;
+  row->configure(p, &gpu, &config);
+  config.value[ICN_SPLIT] = parts;
+  if (icn_row_takes(row, p, &gpu, &config, &why)) fail_msg("%s takes %d parts", name, (int)parts);
+  if (strstr(why.text, part) == NULL) fail_msg("%s declined with '%s', not with '%s'", name, why.text, part);
+}
+
+static void parts_are_bounded(void **state) {
+  (void)state;
+  static const char *const ROWS[] = {"conv_gpu", "conv_item"};
+  const icn_problem p = conv(16, 8, 64, 3, 1), wide = conv(16, 1 << 11, 64, 1, 0);
+  for (int r = 0; r < 2; r++) {
+    refuses_parts(ROWS[r], &p, 3, "not split in 3");
+    refuses_parts(ROWS[r], &p, -2, "not split in -2");
+    refuses_parts(ROWS[r], &p, 16, "not split in 16");
+    refuses_parts(ROWS[r], &wide, 8, r == 0 ? "8 parts of a depth of 1 steps" : "8 parts of a depth of 4 steps");
+  }
+  const icn_problem many = conv(64, 1 << 11, 128, 1, 0);
+  refuses_parts("conv_gpu", &many, 4, "sums of 4 parts do not fit 31 bits"); /* 2^22 pixels, 2^7 channels, 2^2 parts */
+  refuses_parts("conv_item", &wide, 4, "scratch is above the largest allocation");
 }
 
 static void each_kind_of_device_gets_its_depthwise_row(void **state) {
@@ -292,6 +369,9 @@ int main(void) {
       cmocka_unit_test(convolutions_are_declined_with_a_reason),
       cmocka_unit_test(sizes_beyond_31_bits_are_declined),
       cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(a_depth_is_split_where_that_pays),
+      cmocka_unit_test(parts_go_through_scratch),
+      cmocka_unit_test(parts_are_bounded),
       cmocka_unit_test(each_kind_of_device_gets_its_depthwise_row),
       cmocka_unit_test(tiles_waste_little),
       cmocka_unit_test(packing_is_what_the_kernels_read),
