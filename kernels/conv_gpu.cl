@@ -35,7 +35,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
   const int kh = window.s0, kw = window.s1, dh = window.s4, dw = window.s5;
   const int depth = (kh * kw * channels + BK - 1) / BK * BK;
 #ifdef SPLIT
-  const int parts = out.s6, group = (int)get_group_id(2) / parts, groups = (int)get_num_groups(2) / parts;
+  const int parts = out.s6, group = (int)get_group_id(2) / parts;
   const int part = (int)get_group_id(2) % parts, begin = depth / BK * part / parts * BK, end = depth / BK * (part + 1) / parts * BK;
 #else
   const int group = (int)get_group_id(2), groups = (int)get_num_groups(2), begin = 0, end = depth;
@@ -43,7 +43,9 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / 4, 1))) void conv_gpu(
 
   x += x_offset + group * channels;
   packed += packed_offset;
+#ifndef SPLIT
   __global const WEIGHT *bias = packed + (size_t)groups * panels * depth * BN + (size_t)(group * panels + panel) * BN + column;
+#endif
   packed += (size_t)(group * panels + panel) * depth * BN;
 
   /* This item loads column `lane` of the x tile, rows first, first + ITEMS / BK, ... */

@@ -62,10 +62,10 @@
     EACH_PIXEL(MULTIPLY_EACH)                            \
     weights += width;                                    \
   }
-#define FINISH_PART(i)                                                                      \
-  if (m##i < rows) {                                                                        \
-    vstore4(sum##i, 0, y + (size_t)m##i * out.s3);                                          \
-    SECOND_COLUMN(if (lanes > 4) vstore4(more##i, 0, y + (size_t)m##i * out.s3 + 4);)       \
+#define FINISH_PART(i)                                                                             \
+  if (m##i < rows) {                                                                               \
+    vstore4(sum##i, 0, y + (size_t)m##i * out.s3);                                                 \
+    SECOND_COLUMN(if (column + 4 < out.s4) vstore4(more##i, 0, y + (size_t)m##i * out.s3 + 4);)    \
   }
 #define FINISH(i)                                                                                                         \
   if (m##i < rows) {                                                                                                      \
@@ -87,7 +87,7 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const WE
   if (column >= out.s4 || row >= rows) return;
   const size_t depth = (size_t)kh * kw * channels;
 #ifdef SPLIT
-  const int parts = out.s6, group = (int)get_global_id(2) / parts, groups = (int)get_global_size(2) / parts;
+  const int parts = out.s6, group = (int)get_global_id(2) / parts;
   const int part = (int)get_global_id(2) % parts, vectors = (int)((depth + 3) / 4);
   const int begin = vectors * part / parts * 4, end = min(vectors * (part + 1) / parts * 4, (int)depth);
 #else
@@ -95,7 +95,9 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const WE
 #endif
   const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;
   __global const WEIGHT *weights = packed + packed_offset + panel * depth * width + lane;
+#ifndef SPLIT
   __global const WEIGHT *bias = packed + packed_offset + (size_t)groups * panels * depth * width + (size_t)panel * width + lane;
+#endif
   x += x_offset + group * channels;
 
   EACH_PIXEL(START)
@@ -130,11 +132,11 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const WE
   }
 #endif
 
-  const int lanes = out.s4 - column;
 #ifdef SPLIT
   y += y_offset + (size_t)part * rows * out.s3 + group * ((out.s4 + 3) / 4 * 4) + column;
   EACH_PIXEL(FINISH_PART)
 #else
+  const int lanes = out.s4 - column;
   y += y_offset + group * out.s4 + column;
   residual += residual_offset + group * out.s4 + column;
   const float4 activation = icn_activation(column < out.s5 ? 0 : function, alpha, beta);
