@@ -16,7 +16,7 @@ bool icn_conv_gpu_applies(const icn_problem *problem, const icn_device_desc *dev
       !icn_conv_linear_ok(problem, LINEAR_MULTIPLE, why_not))
     return false;
   const icn_gpu_matrix x = conv_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not) && icn_gpu_tile_pays(device, why_not);
 }
 
 void icn_conv_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {

@@ -28,18 +28,19 @@ static icn_gpu_matrix product_matrix(const icn_problem *problem) {
 
 /* ------------------------------------------------------------ local memory */
 
-static const int32_t SIDES[][2] = {
-    {ICN_GPU_LARGE, ICN_GPU_LARGE}, {ICN_GPU_SMALL, ICN_GPU_SMALL}, {ICN_GPU_LARGE, ICN_GPU_SMALL}, {ICN_GPU_SMALL, ICN_GPU_LARGE}};
-enum { SIDE_COUNT = sizeof SIDES / sizeof SIDES[0], TILE_PARAMETERS = 2, GPU_PARAMETERS = ICN_SPLIT + 1, ROW_PADDING = 4 };
+/* Rows and columns of a group, rows of an item. */
+static const int32_t TILES[][3] = {{64, 64, 0},  {32, 32, 0},  {64, 32, 0},  {32, 64, 0}, {16, 64, 0}, {16, 32, 0}, {16, 128, 0},
+                                   {32, 128, 0}, {64, 128, 0}, {64, 128, 8}, {64, 64, 8}, {32, 64, 8}, {32, 128, 8}};
+enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], TILE_PARAMETERS = 2, GPU_PARAMETERS = ICN_SPLIT + 1 };
 
 static bool tile_valid(const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
-  const int32_t bm = config->value[ICN_GPU_BM], bn = config->value[ICN_GPU_BN];
-  for (int i = 0; i < SIDE_COUNT; i++) {
-    if (SIDES[i][0] != bm || SIDES[i][1] != bn) continue;
-    const uint64_t local = (uint64_t)ICN_GPU_DEPTH * (uint64_t)(bm + bn + 2 * ROW_PADDING) * sizeof(float);
-    return icn_group_ok(device, (uint64_t)bn / 4, (uint64_t)bm / 4, local, why_not);
-  }
-  return icn_decline(why_not, "there are no tiles of %d x %d", (int)bm, (int)bn);
+  for (int i = 0; i < TILE_COUNT; i++)
+    if (memcmp(TILES[i], config->value, sizeof TILES[i]) == 0) return icn_gpu_tile_fits(device, config, why_not);
+  const int32_t rows = config->value[ICN_GPU_ROWS];
+  return icn_decline(why_not, "there are no tiles of %d x %d%s", (int)config->value[ICN_GPU_BM], (int)config->value[ICN_GPU_BN],
+                     rows == 0   ? ""
+                     : rows == 8 ? " with items of 8 rows"
+                                 : " with such items");
 }
 
 static bool gpu_valid(const icn_gpu_matrix *x, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
@@ -47,15 +48,21 @@ static bool gpu_valid(const icn_gpu_matrix *x, const icn_device_desc *device, co
          icn_split_valid(x, icn_div_up(x->depth, ICN_GPU_DEPTH), config, why_not);
 }
 
+/* Not twice as many rows or columns as there are, and a depth that is worth its parts: all else is right, but no use. */
+static bool worth_trying(const icn_gpu_matrix *x, const icn_config *config) {
+  const int32_t bm = config->value[ICN_GPU_BM], bn = config->value[ICN_GPU_BN];
+  return (bm == 16 || x->rows > bm / 2) && (bn == 32 || x->columns > bn / 2) && worth_splitting(x, config->value[ICN_SPLIT]);
+}
+
 static size_t gpu_space(const icn_gpu_matrix *x, const icn_device_desc *device, bool splits, size_t index, icn_config *config) {
   size_t count = 0;
-  for (int i = 0; i < SIDE_COUNT * (splits ? SPLIT_COUNT : 1); i++) {
+  for (int i = 0; i < TILE_COUNT * (splits ? SPLIT_COUNT : 1); i++) {
     icn_config candidate;
     memset(&candidate, 0, sizeof candidate);
-    candidate.value[ICN_GPU_BM] = SIDES[i % SIDE_COUNT][0];
-    candidate.value[ICN_GPU_BN] = SIDES[i % SIDE_COUNT][1];
-    candidate.value[ICN_SPLIT] = SPLITS[i / SIDE_COUNT];
-    if (!worth_splitting(x, candidate.value[ICN_SPLIT]) || !gpu_valid(x, device, &candidate, NULL)) continue;
+    memcpy(candidate.value, TILES[i % TILE_COUNT], sizeof TILES[0]);
+    candidate.value[ICN_SPLIT] = SPLITS[i / TILE_COUNT];
+    if (!worth_trying(x, &candidate) || !gpu_valid(x, device, &candidate, NULL)) continue;
+    if (!splits && candidate.value[ICN_GPU_ROWS] != 0) continue;
     if (count++ == index && config != NULL) *config = candidate;
   }
   return count;

@@ -18,7 +18,7 @@ static icn_gpu_matrix product_matrix(const icn_problem *problem) {
 bool icn_matmul_packed_gpu_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!icn_matmul_packable(problem, why_not)) return false;
   const icn_gpu_matrix x = product_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not) && icn_gpu_tile_pays(device, why_not);
 }
 
 void icn_matmul_packed_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
@@ -69,7 +69,7 @@ bool icn_matmul_gpu_applies(const icn_problem *problem, const icn_device_desc *d
   icn_matmul_sizes s;
   if (!icn_matmul_collapse(problem, &s, why_not)) return false;
   const icn_gpu_matrix x = product_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not);
 }
 
 void icn_matmul_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {

@@ -148,6 +148,56 @@ static void gpu_rows_keep_the_limits_of_the_device(void **state) {
   assert_int_equal(config.value[0], 32);
 }
 
+static void gpu_tile_of(const icn_problem *p, const icn_device_desc *device, int bm, int bn, int rows) {
+  icn_config config;
+  icn_row_find("conv_gpu")->configure(p, device, &config);
+  if (config.value[ICN_GPU_BM] != bm || config.value[ICN_GPU_BN] != bn || config.value[ICN_GPU_ROWS] != rows)
+    fail_msg("tile %dx%d of items of %d rows, not %dx%d of %d", (int)config.value[0], (int)config.value[1], (int)config.value[2], bm, bn,
+             rows);
+}
+
+static void gpu_tiles_follow_the_shape(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.compute_units = 20;
+  const icn_problem map8 = conv(1280, 8, 320, 1, 0), map17 = conv(768, 17, 320, 1, 0), map35 = conv(288, 35, 240, 1, 0),
+                    line = conv(1280, 4, 320, 1, 0), narrow = conv(64, 73, 32, 1, 0), large = conv(64, 128, 192, 1, 0);
+  gpu_tile_of(&large, &gpu, 64, 64, 0);
+  gpu_tile_of(&map35, &gpu, 64, 64, 0);
+  gpu_tile_of(&map17, &gpu, 32, 64, 0);  /* 25 groups of 64 x 64, 50 of these */
+  gpu_tile_of(&map8, &gpu, 32, 32, 0);   /* 20 groups whichever small tile it is */
+  gpu_tile_of(&line, &gpu, 16, 64, 0);   /* 16 pixels */
+  gpu_tile_of(&narrow, &gpu, 32, 32, 0); /* half of 64 columns would be surplus */
+  snprintf(gpu.vendor, sizeof gpu.vendor, "NVIDIA Corporation");
+  gpu_tile_of(&large, &gpu, 64, 128, 8);
+  gpu_tile_of(&map17, &gpu, 32, 64, 8);
+  gpu.max_work_group = 128; /* 256 items are too many */
+  gpu_tile_of(&large, &gpu, 64, 64, 8);
+  gpu.max_work_group = 64;
+  gpu.local_bytes = 5000;
+  gpu_tile_of(&large, &gpu, 32, 32, 0);
+  gpu.local_bytes = 4096;
+  expect_declined("conv_gpu", &large, &gpu, "4608 bytes of local memory are needed");
+}
+
+static void only_tiles_that_there_are(void **state) {
+  (void)state;
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(64, 73, 192, 3, 1), product = matmul(64, 64, 64);
+  const icn_row *row = icn_row_find("conv_gpu");
+  icn_reason why;
+  assert_true(icn_row_takes(row, &p, &gpu, &(icn_config){{16, 128}}, &why));
+  assert_true(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 128, 8}}, &why));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{128, 64}}, &why));
+  assert_non_null(strstr(why.text, "no tiles of 128 x 64"));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{16, 64, 8}}, &why));
+  assert_non_null(strstr(why.text, "with items of 8 rows"));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 64, 4}}, &why));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 128}}, &why)); /* 512 items */
+  assert_non_null(strstr(why.text, "work-groups of 512 items"));
+  assert_false(icn_row_takes(icn_row_find("matmul_gpu"), &product, &gpu, &(icn_config){{64, 64, 8}}, &why));
+}
+
 static int32_t parts_of(const char *name, const icn_problem *p, const icn_device_desc *device) {
   icn_config config;
   icn_row_find(name)->configure(p, device, &config);
@@ -369,6 +419,8 @@ int main(void) {
       cmocka_unit_test(convolutions_are_declined_with_a_reason),
       cmocka_unit_test(sizes_beyond_31_bits_are_declined),
       cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(gpu_tiles_follow_the_shape),
+      cmocka_unit_test(only_tiles_that_there_are),
       cmocka_unit_test(a_depth_is_split_where_that_pays),
       cmocka_unit_test(parts_go_through_scratch),
       cmocka_unit_test(parts_are_bounded),
