@@ -48,6 +48,7 @@ set(ICN_LIB_SOURCES
   lib/plan_print.c
   lib/row_conv_gpu.c
   lib/row_conv_item.c
+  lib/row_conv_first.c
   lib/row_item_tile.c
   lib/row_space.c
   lib/row_tile_space.c

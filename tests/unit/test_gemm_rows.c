@@ -198,6 +198,50 @@ static void only_tiles_that_there_are(void **state) {
   assert_false(icn_row_takes(icn_row_find("matmul_gpu"), &product, &gpu, &(icn_config){{64, 64, 8}}, &why));
 }
 
+static void first_of(const icn_problem *p, const icn_device_desc *device, int pixels, int outputs, int place) {
+  icn_config config;
+  const icn_row *row = icn_row_find("conv_first_gpu");
+  row->configure(p, device, &config);
+  if (config.value[0] != pixels || config.value[1] != outputs || config.value[2] != place)
+    fail_msg("%d pixels, %d channels, weights at %d", (int)config.value[0], (int)config.value[1], (int)config.value[2]);
+  assert_true(icn_row_takes(row, p, device, &config, NULL));
+}
+
+static void first_layers_have_a_row(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(3, 65, 32, 3, 0), wide = conv(3, 65, 64, 7, 3), narrow = conv(3, 65, 8, 3, 0);
+  icn_problem other = conv(5, 9, 32, 3, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "5 input channels, at most 4");
+  other = conv(3, 9, 129, 3, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "129 output channels, at most 128");
+  other = conv(3, 9, 32, 8, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "a window of 8x8, at most 7x7");
+  other = conv(4, 9, 32, 3, 1);
+  other.params.groups = 2;
+  other.in[ICN_CONV_WEIGHT] = dense_of(4, (const int64_t[]){32, 2, 3, 3});
+  expect_declined("conv_first_gpu", &other, &gpu, "2 groups");
+  first_of(&p, &gpu, 1, 16, 0);
+  snprintf(gpu.vendor, sizeof gpu.vendor, "NVIDIA Corporation");
+  first_of(&p, &gpu, 1, 32, 1);
+  first_of(&narrow, &gpu, 1, 8, 1);
+  gpu.local_bytes = 4096; /* a panel is 3456: no room for another group */
+  first_of(&p, &gpu, 1, 32, 0);
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  snprintf(gpu.vendor, sizeof gpu.vendor, "Advanced Micro Devices, Inc.");
+  snprintf(gpu.name, sizeof gpu.name, "gfx1030");
+  first_of(&p, &gpu, 1, 32, 2);
+  first_of(&wide, &gpu, 1, 32, 0); /* 37 KB of weights, 18 KB a panel */
+  const icn_row *row = icn_row_find("conv_first_gpu");
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{3, 16, 0}}, NULL));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 64, 0}}, NULL));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 32, 3}}, NULL));
+  assert_true(icn_row_takes(row, &wide, &gpu, &(icn_config){{1, 32, 1}}, NULL));
+  gpu.constant_bytes = 1024;
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 32, 2}}, NULL));
+  first_of(&p, &gpu, 1, 32, 1);
+}
+
 static int32_t parts_of(const char *name, const icn_problem *p, const icn_device_desc *device) {
   icn_config config;
   icn_row_find(name)->configure(p, device, &config);
@@ -419,6 +463,7 @@ int main(void) {
       cmocka_unit_test(convolutions_are_declined_with_a_reason),
       cmocka_unit_test(sizes_beyond_31_bits_are_declined),
       cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(first_layers_have_a_row),
       cmocka_unit_test(gpu_tiles_follow_the_shape),
       cmocka_unit_test(only_tiles_that_there_are),
       cmocka_unit_test(a_depth_is_split_where_that_pays),
