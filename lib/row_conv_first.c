@@ -74,7 +74,9 @@ static void place_weights(const icn_problem *problem, const icn_device_desc *dev
 void icn_conv_first_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const icn_device_family family = icn_device_family_of(device);
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
-  const bool mali = icn_family_is_mali(family), few = family == ICN_FAMILY_ADRENO || family == ICN_FAMILY_UNKNOWN;
+  /* AMD's compiler keeps the weights of a pixel in scalar registers, of which GCN has too few for 3 x 32: it spills them. */
+  const bool mali = icn_family_is_mali(family);
+  const bool few = family == ICN_FAMILY_ADRENO || family == ICN_FAMILY_UNKNOWN || family == ICN_FAMILY_AMD_GCN;
   memset(config, 0, sizeof *config);
   config->value[PIXELS] = mali ? 2 : 1;
   config->value[OUTPUTS] = mali ? 8 : few ? 16 : 32;
