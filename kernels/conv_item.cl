@@ -4,8 +4,10 @@
  *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
  *
  * x, y and residual are NHWC with a pixel stride of their own. Weights are packed [group][panel][ky][kx][ic][width], so that neighbouring
- * items read neighbouring channels, the biases [group][panel][width] behind them. Global: at least (oc / (4 * COLUMNS), rows / PIXELS,
- * groups); local: any, 1 along groups. Checked by icn_conv_item_applies(). */
+ * items read neighbouring channels, the biases [group][panel][width] behind them. With -D SPLIT an item sums its part of the taps and
+ * channels alone, and sum_parts.cl adds the parts up: y[part][pixel][channel], a group's channels padded to a multiple of 4, no bias,
+ * residual or activation. Global: at least (oc / (4 * COLUMNS), rows / PIXELS, groups * parts); local: any, 1 along groups. Checked by
+ * icn_conv_item_applies(). */
 #include "quad.clh"
 
 #ifndef PIXELS
@@ -60,6 +62,11 @@
     EACH_PIXEL(MULTIPLY_EACH)                            \
     weights += width;                                    \
   }
+#define FINISH_PART(i)                                                                             \
+  if (m##i < rows) {                                                                               \
+    vstore4(sum##i, 0, y + (size_t)m##i * out.s3);                                                 \
+    SECOND_COLUMN(if (column + 4 < out.s4) vstore4(more##i, 0, y + (size_t)m##i * out.s3 + 4);)    \
+  }
 #define FINISH(i)                                                                                                         \
   if (m##i < rows) {                                                                                                      \
     icn_store_quad(sum##i + WLOAD4(0, bias), y + (size_t)m##i * out.s3, lanes, residual + (size_t)m##i * residual_stride, \
@@ -69,44 +76,73 @@
   }
 
 /* in: h, w, pixel stride, channels of a group, width of a panel of weights; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group,
- * first channel that the activation is for, with -D TURNED first channel whose window is turned (multiples of 8); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
+ * first channel that the activation is for, with -D TURNED first channel whose window is turned (multiples of 8), with -D SPLIT parts of
+ * the depth; window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel void conv_item(__global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset,
                         __global const STORE *residual, int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out,
                         int8 window, int residual_stride, int function, float alpha, float beta) {
-  const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS, group = (int)get_global_id(2);
+  const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS;
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
 #ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
   if (column >= out.s6) window = window.s10235476;
 #endif
   const int kh = window.s0, kw = window.s1, width = in.s4;
   if (column >= out.s4 || row >= rows) return;
-  const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;
   const size_t depth = (size_t)kh * kw * channels;
+#ifdef SPLIT
+  const int parts = out.s7, group = (int)get_global_id(2) / parts;
+  const int part = (int)get_global_id(2) % parts, vectors = (int)((depth + 3) / 4);
+  const int begin = vectors * part / parts * 4, end = min(vectors * (part + 1) / parts * 4, (int)depth);
+#else
+  const int group = (int)get_global_id(2), groups = (int)get_global_size(2);
+#endif
+  const int panels = (out.s4 + width - 1) / width, panel = group * panels + column / width, lane = column % width;
   __global const WEIGHT *weights = packed + packed_offset + panel * depth * width + lane;
-  __global const WEIGHT *bias = packed + packed_offset + (size_t)get_global_size(2) * panels * depth * width + (size_t)panel * width + lane;
+#ifndef SPLIT
+  __global const WEIGHT *bias = packed + packed_offset + (size_t)groups * panels * depth * width + (size_t)panel * width + lane;
+#endif
   x += x_offset + group * channels;
 
   EACH_PIXEL(START)
+#ifdef SPLIT
+  weights += (size_t)begin * width;
+  for (int k = begin, next; k < end; k = next) { /* the taps that the part has channels of */
+    const int tap = k / channels, ky = tap / kw, kx = tap % kw;
+    next = min((tap + 1) * channels, end);
+    {
+      int ic = k - tap * channels;
+      const int last = ic + next - k;
+#else
   for (int ky = 0; ky < kh; ky++)
     for (int kx = 0; kx < kw; kx++) {
-      EACH_PIXEL(TAP)
       int ic = 0;
-      for (; ic + 4 <= channels; ic += 4) {
+      const int last = channels;
+#endif
+      EACH_PIXEL(TAP)
+      for (; ic + 4 <= last; ic += 4) {
         EACH_PIXEL(LOAD)
         STEP(MULTIPLY_S0)
         STEP(MULTIPLY_S1)
         STEP(MULTIPLY_S2)
         STEP(MULTIPLY_S3)
       }
-      for (; ic < channels; ic++) {
+      for (; ic < last; ic++) {
         EACH_PIXEL(LOAD_ONE)
         STEP(MULTIPLY_ONE)
       }
     }
+#ifdef SPLIT
+  }
+#endif
 
+#ifdef SPLIT
+  y += y_offset + (size_t)part * rows * out.s3 + group * ((out.s4 + 3) / 4 * 4) + column;
+  EACH_PIXEL(FINISH_PART)
+#else
   const int lanes = out.s4 - column;
   y += y_offset + group * out.s4 + column;
   residual += residual_offset + group * out.s4 + column;
   const float4 activation = icn_activation(column < out.s5 ? 0 : function, alpha, beta);
   EACH_PIXEL(FINISH)
+#endif
 }

@@ -12,6 +12,8 @@ set(ICN_KERNEL_FILES
   kernels/conv_tile.cl
   kernels/conv_gpu.cl
   kernels/conv_item.cl
+  kernels/conv_first.cl
+  kernels/sum_parts.cl
   kernels/conv_transpose.cl
   kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl

@@ -239,6 +239,21 @@ static void add_specials(icn_case_list *list) {
     }
 }
 
+/* Few input channels, as first layers have them: windows and strides of usual networks, every number of channels, odd numbers of outputs,
+ * more than one image, activations behind linear channels. */
+static void add_first(icn_case_list *list) {
+  static const window WINDOWS[] = {{{3, 3}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1},
+                                   {{7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, 1},
+                                   {{5, 4}, {1, 3}, {2, 1}, {2, 0}, {1, 2}, 1}};
+  static const int64_t SIZES[][5] = {{1, 3, 15, 17, 32}, {2, 1, 13, 11, 24}, {1, 4, 14, 13, 65}, {3, 2, 12, 9, 7}};
+  for (size_t i = 0; i < sizeof WINDOWS / sizeof WINDOWS[0]; i++)
+    for (size_t k = 0; k < sizeof SIZES / sizeof SIZES[0]; k++) {
+      icn_case *c = add(list, SIZES[k][0], SIZES[k][1], SIZES[k][2], SIZES[k][3], SIZES[k][4], &WINDOWS[i]);
+      c->problem.epilogue = (icn_epilogue){(i + k) % 2 == 0 ? ICN_FN_RELU : ICN_FN_LEAKY_RELU, 0.25f, 0, k == 0 ? 8 : k == 2 ? 40 : 0};
+      if ((i + k) % 3 == 0) add_residual(c);
+    }
+}
+
 void icn_cases_conv(icn_case_list *list) {
   add_windows(list);
   add_channels(list);
@@ -255,4 +270,5 @@ void icn_cases_conv(icn_case_list *list) {
   add_network(list, layers, count);
   layers = icn_googlenet_layers(&count);
   add_network(list, layers, count);
+  add_first(list);
 }

@@ -49,6 +49,7 @@ typedef struct icn_launch {
   uint32_t dims;
   size_t global[3], local[3]; /* local all 0: the runtime may choose; global is a multiple of local */
   uint32_t local_bytes;       /* of the __local arrays that the kernel declares (ICN_ARG_LOCAL come on top) */
+  uint64_t constant_bytes;    /* of the argument that the kernel reads as __constant; 0: there is none */
   int arg_count;
   icn_arg args[ICN_MAX_ARGS];
   double flop, bytes; /* what it computes and moves at least; both 0: what the problem says (icn_emit_work) */

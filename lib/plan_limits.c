@@ -58,6 +58,11 @@ static icn_status check_launch(const icn_plan_layer *layer, const icn_launch *la
     return icn_error_set(error, ICN_UNSUPPORTED, "layer '%s': row '%s' uses %" PRIu64 " bytes of local memory, device '%.60s' has %" PRIu64,
                          layer->name, row, local, device->name, device->local_bytes);
   }
+  if (launch->constant_bytes > device->constant_bytes) {
+    return icn_error_set(error, ICN_UNSUPPORTED,
+                         "layer '%s': row '%s' reads %" PRIu64 " bytes of constant memory, device '%.60s' has %" PRIu64, layer->name, row,
+                         launch->constant_bytes, device->name, device->constant_bytes);
+  }
   if (arguments > device->argument_bytes) {
     return icn_error_set(error, ICN_UNSUPPORTED,
                          "layer '%s': row '%s' passes %" PRIu64 " bytes of arguments, device '%.60s' takes at most %" PRIu32, layer->name,

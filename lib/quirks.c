@@ -154,6 +154,10 @@ static bool change(const icn_quirk *quirk, icn_device_desc *desc) {
       return set_flag(&desc->local_is_real, false);
     case ICN_AVOID_LOCAL_TYPE:
       return set_flag(&desc->local_is_real, true);
+    case ICN_AVOID_CONSTANT:
+      if (desc->constant_bytes == 0) return false;
+      desc->constant_bytes = 0;
+      return true;
     case ICN_AVOID_SUB_GROUPS:
       return set_flag(&desc->has_subgroups, false);
     case ICN_AVOID_LAUNCHES:
@@ -201,6 +205,7 @@ const char *icn_quirk_workaround_text(const icn_quirk *quirk, char text[ICN_QUIR
       [ICN_AVOID_LOCAL] = "no rows that use local memory",
       [ICN_AVOID_LOCAL_TILES] = "matrix products in registers alone",
       [ICN_AVOID_LOCAL_TYPE] = "local memory counts as real",
+      [ICN_AVOID_CONSTANT] = "no weights in constant memory",
       [ICN_AVOID_SUB_GROUPS] = "sub-groups count as absent",
       [ICN_AVOID_LAUNCHES] = "a launch is reckoned as %u ns",
       [ICN_AVOID_ROWS] = "without the kernel rows %s",

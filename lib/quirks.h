@@ -15,6 +15,7 @@ typedef enum icn_workaround {
   ICN_AVOID_LOCAL,           /* no rows that go through local memory */
   ICN_AVOID_LOCAL_TILES,     /* no matrix products and convolutions that go through local memory, where a row in registers serves */
   ICN_AVOID_LOCAL_TYPE,      /* local memory is real, whatever is reported */
+  ICN_AVOID_CONSTANT,        /* no weights in constant memory */
   ICN_AVOID_SUB_GROUPS,      /* no rows with sub-groups */
   ICN_AVOID_LAUNCHES,        /* number: nanoseconds that one launch costs */
   ICN_AVOID_ROWS,            /* text: kernel rows, separated by commas, that it computes wrongly: they are not taken */

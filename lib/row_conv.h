@@ -32,7 +32,7 @@ float icn_conv_weight(const icn_problem *problem, const icn_value *const *consta
 /* bias[oc], 0 without a bias. */
 float icn_conv_bias(const icn_problem *problem, const icn_value *const *constants, int64_t oc);
 
-enum { ICN_CONV_WIDEST_PANEL = 80, ICN_CONV_WIDEST_ITEM_PANEL = 64 };
+enum { ICN_CONV_WIDEST_PANEL = 128, ICN_CONV_WIDEST_ITEM_PANEL = 64 };
 /* weight[group][panel][ky][kx][ic][lane] in panels of `width` lanes (output channels) and `depth` lines (kh * kw * ic or more), then
  * bias[group][panel][lane]; lines and lanes without a weight are 0. */
 void icn_conv_pack_panels(const icn_problem *problem, int64_t width, int64_t depth, const icn_value *const *constants, float *packed);

@@ -1,11 +1,11 @@
 /* conv_gpu: implicit GEMM through local memory on NHWC with packed weights (kernels/conv_gpu.cl). config: as row_gpu_tile.h says. */
 #include "row_conv.h"
-#include "row_gpu_tile.h"
+#include "row_gpu_split.h"
 #include "row_support.h"
 #include "rows.h"
 
 /* What an item computes at once shares an activation, what a group does a window, whichever tile it has. */
-enum { LINEAR_MULTIPLE = 8, TURNED_MULTIPLE = ICN_GPU_LARGE };
+enum { LINEAR_MULTIPLE = 8, TURNED_MULTIPLE = ICN_GPU_WIDEST };
 
 static icn_gpu_matrix conv_matrix(const icn_problem *problem) {
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
@@ -17,12 +17,12 @@ bool icn_conv_gpu_applies(const icn_problem *problem, const icn_device_desc *dev
       !icn_conv_linear_ok(problem, LINEAR_MULTIPLE, why_not) || !icn_conv_turned_ok(problem, TURNED_MULTIPLE, why_not))
     return false;
   const icn_gpu_matrix x = conv_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not) && icn_gpu_tile_pays(device, why_not);
 }
 
 void icn_conv_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const icn_gpu_matrix x = conv_matrix(problem);
-  icn_gpu_choose_tile(&x, device, config);
+  icn_gpu_choose_split(&x, problem, device, config);
 }
 
 double icn_conv_gpu_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -42,7 +42,7 @@ void icn_conv_gpu_pack(const icn_problem *problem, const icn_config *config, con
 
 icn_status icn_conv_gpu_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                              icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   const icn_gpu_matrix x = conv_matrix(problem);
@@ -59,5 +59,6 @@ icn_status icn_conv_gpu_emit(const icn_problem *problem, const icn_device_desc *
       launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, icn_problem_has(problem, ICN_CONV_RESIDUAL) ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
+  icn_split_emit(emit, &x, problem, device, config, config->value[ICN_GPU_BN], icn_round_up(x.depth, ICN_GPU_DEPTH));
   return ICN_OK;
 }

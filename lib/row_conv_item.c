@@ -1,6 +1,7 @@
 /* conv_item: implicit GEMM on NHWC with packed weights, in registers alone, for GPUs whose local memory is ordinary memory (kernels/
  * conv_item.cl). config: as row_item_tile.h says. */
 #include "row_conv.h"
+#include "row_gpu_split.h"
 #include "row_item_tile.h"
 #include "rows.h"
 
@@ -22,7 +23,7 @@ bool icn_conv_item_applies(const icn_problem *problem, const icn_device_desc *de
 
 void icn_conv_item_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const icn_gpu_matrix x = conv_matrix(problem);
-  icn_item_choose_tile(&x, device, config);
+  icn_item_choose_tile(&x, problem, device, config);
 }
 
 double icn_conv_item_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -60,5 +61,6 @@ icn_status icn_conv_item_emit(const icn_problem *problem, const icn_device_desc 
       launch, (const int64_t[8]){s.kh, s.kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1], p->pad_begin[0], p->pad_begin[1]});
   icn_launch_int(launch, residual ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
+  icn_split_emit(emit, &x, problem, device, config, config->value[ICN_ITEM_PANEL], x.depth);
   return ICN_OK;
 }

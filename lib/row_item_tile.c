@@ -4,6 +4,7 @@
 
 #include "cost.h"
 #include "row_conv.h"
+#include "row_gpu_split.h"
 #include "row_support.h"
 
 enum { GROUP = 64 };
@@ -34,13 +35,15 @@ bool icn_item_sizes_ok(const icn_gpu_matrix *x, icn_reason *why_not) {
   return true;
 }
 
-void icn_item_choose_tile(const icn_gpu_matrix *x, const icn_device_desc *device, icn_config *config) {
+void icn_item_choose_tile(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   int tile = device->local_is_real ? 0 : 1; /* a Mali, with 64 registers an item: 4 x 8 sums and what they are made of spill */
   while (tile + 1 < TILE_COUNT && items(x, TILES[tile].pixels, TILES[tile].columns) < (int64_t)device->compute_units * UNIT_ITEMS) tile++;
   memset(config, 0, sizeof *config);
   config->value[ICN_ITEM_PIXELS] = TILES[tile].pixels;
   config->value[ICN_ITEM_COLUMNS] = TILES[tile].columns;
   config->value[ICN_ITEM_PANEL] = (int32_t)panel_of(x); /* does not depend on the batch: executors of several share the weights */
+  icn_split_choose(x, problem, device, (double)items(x, TILES[tile].pixels, TILES[tile].columns),
+                   (double)device->compute_units * UNIT_ITEMS, icn_item_cost, config);
 }
 
 static double efficiency(const icn_config *config) {
@@ -54,8 +57,8 @@ static double efficiency(const icn_config *config) {
 double icn_item_cost(const icn_gpu_matrix *x, const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
   const int64_t pixels = config->value[ICN_ITEM_PIXELS], columns = config->value[ICN_ITEM_COLUMNS];
   const double count = (double)items(x, pixels, columns), flop = count * 2 * (double)(pixels * 4 * columns * x->depth);
-  const double busy = icn_cost_utilisation(count, (double)device->compute_units * GROUP);
-  return icn_cost_on_target(device, ICN_TARGET_GPU, icn_cost_of(device, flop / busy, icn_problem_bytes(problem), efficiency(config), 1));
+  const double busy = icn_cost_utilisation(count * (double)icn_split_parts(config), (double)device->compute_units * GROUP);
+  return icn_cost_on_target(device, ICN_TARGET_GPU, icn_split_seconds(x, problem, device, config, flop / busy, efficiency(config)));
 }
 
 int64_t icn_item_packed_elems(const icn_gpu_matrix *x, const icn_config *config) {

@@ -2,7 +2,7 @@
  * conv_gpu. matmul_gpu: b in place, any strides (kernels/matmul_gpu.cl). config: as row_gpu_tile.h says. */
 
 #include "row_conv.h"
-#include "row_gpu_tile.h"
+#include "row_gpu_split.h"
 #include "row_matmul.h"
 #include "row_support.h"
 #include "rows.h"
@@ -18,12 +18,12 @@ static icn_gpu_matrix product_matrix(const icn_problem *problem) {
 bool icn_matmul_packed_gpu_applies(const icn_problem *problem, const icn_device_desc *device, icn_reason *why_not) {
   if (!icn_matmul_packable(problem, why_not)) return false;
   const icn_gpu_matrix x = product_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not) && icn_gpu_tile_pays(device, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not) && icn_gpu_tile_pays(device, why_not);
 }
 
 void icn_matmul_packed_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const icn_gpu_matrix x = product_matrix(problem);
-  icn_gpu_choose_tile(&x, device, config);
+  icn_gpu_choose_split(&x, problem, device, config);
 }
 
 double icn_matmul_packed_gpu_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -42,7 +42,6 @@ void icn_matmul_packed_gpu_pack(const icn_problem *problem, const icn_config *co
 
 icn_status icn_matmul_packed_gpu_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                       icn_error *error) {
-  (void)device;
   icn_status status = ICN_OK;
   icn_matmul_sizes s;
   ICN_REQUIRE(icn_matmul_collapse(problem, &s, NULL), ICN_UNSUPPORTED, "matmul_packed_gpu: the leading dimensions do not collapse");
@@ -59,6 +58,7 @@ icn_status icn_matmul_packed_gpu_emit(const icn_problem *problem, const icn_devi
   icn_launch_int8(launch, (const int64_t[8]){1, 1, 1, 1, 1, 1, 0, 0});
   icn_launch_int(launch, residual ? (s.m > 1 ? s.c_m : s.n) : 0);
   icn_launch_epilogue(launch, problem);
+  icn_split_emit(emit, &x, problem, device, config, config->value[ICN_GPU_BN], icn_round_up(x.depth, ICN_GPU_DEPTH));
 done:
   return status;
 }
@@ -69,7 +69,7 @@ bool icn_matmul_gpu_applies(const icn_problem *problem, const icn_device_desc *d
   icn_matmul_sizes s;
   if (!icn_matmul_collapse(problem, &s, why_not)) return false;
   const icn_gpu_matrix x = product_matrix(problem);
-  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, ICN_GPU_SMALL, why_not);
+  return icn_gpu_sizes_ok(&x, why_not) && icn_gpu_tile_ok(device, why_not);
 }
 
 void icn_matmul_gpu_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {

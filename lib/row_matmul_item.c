@@ -1,6 +1,7 @@
 /* matmul_item: b constant, packed, in registers alone: a 1x1 convolution over m pixels by the kernel of conv_item, for GPUs whose local
  * memory is ordinary memory. config: as row_item_tile.h says. */
 #include "row_conv.h"
+#include "row_gpu_split.h"
 #include "row_item_tile.h"
 #include "row_matmul.h"
 #include "rows.h"
@@ -20,7 +21,7 @@ bool icn_matmul_item_applies(const icn_problem *problem, const icn_device_desc *
 
 void icn_matmul_item_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
   const icn_gpu_matrix x = product_matrix(problem);
-  icn_item_choose_tile(&x, device, config);
+  icn_item_choose_tile(&x, problem, device, config);
 }
 
 double icn_matmul_item_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
@@ -55,6 +56,7 @@ icn_status icn_matmul_item_emit(const icn_problem *problem, const icn_device_des
   icn_launch_int8(launch, (const int64_t[8]){1, 1, 1, 1, 1, 1, 0, 0});
   icn_launch_int(launch, residual ? (s.m > 1 ? s.c_m : s.n) : 0);
   icn_launch_epilogue(launch, problem);
+  icn_split_emit(emit, &x, problem, device, config, config->value[ICN_ITEM_PANEL], x.depth);
 done:
   return status;
 }

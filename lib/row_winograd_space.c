@@ -113,7 +113,7 @@ typedef struct product_space {
 } product_space;
 
 static const product_space TILE = {icn_conv_tile_space, icn_conv_tile_valid, 11, true};
-static const product_space GPU = {icn_conv_gpu_space, icn_gpu_tile_valid, 7, false};
+static const product_space GPU = {icn_conv_gpu_space, icn_conv_gpu_valid, 7, false};
 static const product_space ITEM = {icn_conv_item_space, icn_conv_item_valid, 7, false};
 
 static bool split_valid(const product_space *row, const icn_problem *problem, const icn_device_desc *device, const icn_config *config,
@@ -141,6 +141,7 @@ static size_t split_space(const product_space *row, const icn_problem *problem, 
     for (size_t i = 0; i < products; i++) {
       icn_config inner = {{0}}, candidate = {{*m}};
       (void)row->space(&product, device, i, &inner);
+      if (!icn_config_ends(&inner, PRODUCT_VALUES, NULL)) continue; /* a depth in parts: the points fill a device as they are */
       memcpy(candidate.value + PRODUCT, inner.value, PRODUCT_VALUES * sizeof inner.value[0]);
       candidate.value[TRANSFORM_VW] = row->cpu ? icn_cpu_vector(device) : w.dims == 2 ? 1 : 4;
       if (row->valid(&product, device, &inner, NULL) && count++ == index && config != NULL) *config = candidate;

@@ -49,6 +49,7 @@ set(ICN_LIB_SOURCES
   lib/plan_print.c
   lib/row_conv_gpu.c
   lib/row_conv_item.c
+  lib/row_conv_first.c
   lib/row_item_tile.c
   lib/row_space.c
   lib/row_tile_space.c
@@ -84,6 +85,7 @@ set(ICN_LIB_SOURCES
   lib/pass_swap.c
   lib/pass_siblings.c
   lib/row_gpu_tile.c
+  lib/row_gpu_split.c
   lib/row_matmul_gpu.c
   lib/import.c
   lib/import_conv.c

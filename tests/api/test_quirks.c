@@ -58,6 +58,12 @@ static const device_names
                    "QUALCOMM Adreno(TM)",
                    "OpenCL 2.0 QUALCOMM build: 0 Compiler E031.45.01.08",
                    "OpenCL 2.0 Adreno(TM) 642L"},
+    ADRENO_840 = {"gpu",
+                  "QUALCOMM",
+                  "QUALCOMM Snapdragon(TM)",
+                  "QUALCOMM Adreno(TM) 840",
+                  "OpenCL 3.0 QUALCOMM build: 0 Compiler E031.47.12.03",
+                  "OpenCL 3.0 Adreno(TM) 840"},
     RADEON_5700 = {"gpu",     "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing",
                    "gfx1010", "3182.0 (HSA1.1,LC)",           "OpenCL 2.0 "},
     FREEDRENO = {"gpu", "Qualcomm", "rusticl", "FD660", "25.0.7", "OpenCL 3.0 "},
@@ -248,24 +254,43 @@ static void adreno_does_without_local_tiles(void **state) {
   assert_local_rows(f, "adreno_local_tiles", false);
 }
 
-/* options of the programs of a plan */
-static void find_large_tile(void *user, const char *file, const char *options, const char *source) {
-  bool *found = user;
+typedef struct option_search {
+  const char *option;
+  bool found;
+} option_search;
+
+static void find_option(void *user, const char *file, const char *options, const char *source) {
+  option_search *search = user;
   (void)file, (void)source;
-  if (strstr(options, "-D BM=64") != NULL) *found = true; /* groups of 256 items */
+  if (strstr(options, search->option) != NULL) search->found = true;
 }
 
-static bool has_large_tiles(icn_context *context) {
+/* A program of the plan is built with this option. */
+static bool plan_builds_with(icn_context *context, const char *option) {
   icn_plan_options options;
   icn_model *model = NULL;
-  bool found = false;
+  option_search search = {option, false};
   icn_error error;
   icn_plan_options_init(&options);
   options.device = icn_context_device(context, 0);
   if (icn_model_load(context, "builtin:inception_v3:input=139", &model, &error) != ICN_OK) fail_msg("%s", error.message);
-  if (icn_model_sources(model, &options, find_large_tile, &found, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_model_sources(model, &options, find_option, &search, &error) != ICN_OK) fail_msg("%s", error.message);
   icn_model_destroy(model);
-  return found;
+  return search.found;
+}
+
+/* Tiles of 64 x 64: groups of 256 items. */
+static bool has_large_tiles(icn_context *context) { return plan_builds_with(context, "-D BM=64"); }
+
+static void an_adreno_8xx_has_no_constants(void **state) {
+  fixture *f = begin(state, &ADRENO_840);
+  icn_context *context = open_with(f, "adreno_8xx_constants", "none");
+  assert_false(plan_builds_with(context, "CONSTANT_WEIGHTS"));
+  icn_context_destroy(context);
+  context = open_without(f, "adreno_8xx_constants", "none");
+  assert_true(plan_builds_with(context, "CONSTANT_WEIGHTS"));
+  icn_context_destroy(context);
+  end(f);
 }
 
 static void mali_t8xx_gets_small_work_groups(void **state) {
@@ -621,6 +646,7 @@ int main(void) {
       cmocka_unit_test(mesa_has_local_memory),
       cmocka_unit_test(mali_has_none_of_its_own),
       cmocka_unit_test(adreno_does_without_local_tiles),
+      cmocka_unit_test(an_adreno_8xx_has_no_constants),
       cmocka_unit_test(mali_t8xx_gets_small_work_groups),
       cmocka_unit_test(a_work_group_of_0_items_is_not_believed),
       cmocka_unit_test(freedreno_has_fewer_units_than_it_says),

@@ -1,6 +1,8 @@
 /* Configurations from anywhere on every row that can be tuned: those that a row takes must compute what the reference does, on a device.
+ * And every case on the rows for GPUs with a depth in parts, which they choose by themselves only where a device is large.
  * ICN_TEST_CONFIGS: how many of each row (default 3: each may need a program of its own). */
 #include "kernel_check.h"
+#include "row_gpu_split.h"
 #include "row_space.h"
 #include "support/icn_test.h"
 
@@ -115,7 +117,56 @@ static void what_a_row_takes_it_computes(void **state) {
   assert_true(rows >= 5 && f->refused > f->taken);
 }
 
+/* The row's own tile with a depth in 2, 4 or 8 parts; false where the depth has not so many steps. */
+static bool try_parts(fixture *f, const icn_row *row, icn_case *c, size_t number) {
+  static const int32_t PARTS[] = {2, 8, 4};
+  const icn_device_desc *device = icn_runtime_desc(f->runtime);
+  icn_problem problem;
+  icn_config config;
+  icn_case_data data;
+  icn_check_bounds bounds;
+  icn_check_result result;
+  icn_error error;
+  char key[ICN_KEY_BYTES];
+  c->problem.precision = number % 5 == 0 ? ICN_PRECISION_FP16W : ICN_PRECISION_FP32;
+  if (c->problem.op != row->op || icn_problem_flop(&c->problem) > MOST_FLOP || !icn_row_common_ok(&c->problem, NULL)) return false;
+  if (!icn_case_problem(c, number % 2 == 0 ? ICN_CASE_STRIDED : ICN_CASE_DENSE, &problem) || !row->applies(&problem, device, NULL))
+    return false;
+  row->configure(&problem, device, &config);
+  config.value[ICN_SPLIT] = PARTS[number % 3];
+  if (!icn_row_takes(row, &problem, device, &config, NULL)) return false;
+  memset(&bounds, 0, sizeof bounds);
+  const icn_case_mode mode = icn_case_has_mode(c, ICN_CASE_EXACT) && number % 4 < 2 ? ICN_CASE_EXACT : ICN_CASE_RANDOM;
+  if (icn_case_data_make(&data, c, mode, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
+  icn_kernel_check_config(f->runtime, device, row, &config, &problem, &data, &bounds, true, &result);
+  icn_check_bounds_free(&bounds, &data);
+  icn_case_data_free(&data);
+  if (result.outcome == ICN_CHECK_RIGHT || result.outcome == ICN_CHECK_DECLINED) return result.outcome == ICN_CHECK_RIGHT;
+  fail_msg("%s on %s in %d parts: %s", row->name, icn_problem_key(&problem, key), (int)config.value[ICN_SPLIT], result.text);
+  return false;
+}
+
+static void a_depth_in_parts_gives_what_the_whole_does(void **state) {
+  static const struct {
+    const char *row;
+    size_t least; /* cases, on a device that takes it at all */
+  } ROWS[] = {{"conv_gpu", 60}, {"conv_item", 60}, {"matmul_packed_gpu", 10}, {"matmul_item", 20}};
+  fixture *f = *state;
+  if (f->runtime == NULL) skip();
+  for (size_t r = 0; r < sizeof ROWS / sizeof ROWS[0]; r++) {
+    const icn_row *row = icn_row_find(ROWS[r].row);
+    icn_case_list *list = &f->lists[row->op == ICN_OP_CONV ? 0 : 1];
+    size_t done = 0;
+    for (size_t i = 0; i < list->count; i++) done += try_parts(f, row, &list->cases[i], i) ? 1 : 0;
+    print_message("%s: %zu cases in parts\n", row->name, done);
+    if (done < ROWS[r].least) fail_msg("%s: only %zu cases in parts", row->name, done);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_row_takes_it_computes)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_row_takes_it_computes),
+      cmocka_unit_test(a_depth_in_parts_gives_what_the_whole_does),
+  };
   return cmocka_run_group_tests_name("configs", tests, set_up, tear_down);
 }

@@ -1,5 +1,7 @@
 /* The rows of CONV and MATMUL without a device: what they decline, which tiles they take, how they pack. */
+#include "row_gpu_split.h"
 #include "row_matmul.h"
+#include "row_space.h"
 #include "select.h"
 #include "support/icn_test.h"
 
@@ -144,6 +146,175 @@ static void gpu_rows_keep_the_limits_of_the_device(void **state) {
   gpu = icn_device_desc_example(ICN_DEVICE_GPU);
   row->configure(&small, &gpu, &config); /* one large tile would leave 15 of 16 units idle */
   assert_int_equal(config.value[0], 32);
+}
+
+static void gpu_tile_of(const icn_problem *p, const icn_device_desc *device, int bm, int bn, int rows) {
+  icn_config config;
+  icn_row_find("conv_gpu")->configure(p, device, &config);
+  if (config.value[ICN_GPU_BM] != bm || config.value[ICN_GPU_BN] != bn || config.value[ICN_GPU_ROWS] != rows)
+    fail_msg("tile %dx%d of items of %d rows, not %dx%d of %d", (int)config.value[0], (int)config.value[1], (int)config.value[2], bm, bn,
+             rows);
+}
+
+static void gpu_tiles_follow_the_shape(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.compute_units = 20;
+  const icn_problem map8 = conv(1280, 8, 320, 1, 0), map17 = conv(768, 17, 320, 1, 0), map35 = conv(288, 35, 240, 1, 0),
+                    line = conv(1280, 4, 320, 1, 0), narrow = conv(64, 73, 32, 1, 0), large = conv(64, 128, 192, 1, 0);
+  gpu_tile_of(&large, &gpu, 64, 64, 0);
+  gpu_tile_of(&map35, &gpu, 64, 64, 0);
+  gpu_tile_of(&map17, &gpu, 32, 64, 0);  /* 25 groups of 64 x 64, 50 of these */
+  gpu_tile_of(&map8, &gpu, 32, 32, 0);   /* 20 groups whichever small tile it is */
+  gpu_tile_of(&line, &gpu, 16, 64, 0);   /* 16 pixels */
+  gpu_tile_of(&narrow, &gpu, 32, 32, 0); /* half of 64 columns would be surplus */
+  snprintf(gpu.vendor, sizeof gpu.vendor, "NVIDIA Corporation");
+  gpu_tile_of(&large, &gpu, 64, 128, 8);
+  gpu_tile_of(&map17, &gpu, 32, 64, 8);
+  gpu.max_work_group = 128; /* 256 items are too many */
+  gpu_tile_of(&large, &gpu, 64, 64, 8);
+  gpu.max_work_group = 64;
+  gpu.local_bytes = 5000;
+  gpu_tile_of(&large, &gpu, 32, 32, 0);
+  gpu.local_bytes = 4096;
+  expect_declined("conv_gpu", &large, &gpu, "4608 bytes of local memory are needed");
+}
+
+static void only_tiles_that_there_are(void **state) {
+  (void)state;
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(64, 73, 192, 3, 1), product = matmul(64, 64, 64);
+  const icn_row *row = icn_row_find("conv_gpu");
+  icn_reason why;
+  assert_true(icn_row_takes(row, &p, &gpu, &(icn_config){{16, 128}}, &why));
+  assert_true(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 128, 8}}, &why));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{128, 64}}, &why));
+  assert_non_null(strstr(why.text, "no tiles of 128 x 64"));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{16, 64, 8}}, &why));
+  assert_non_null(strstr(why.text, "with items of 8 rows"));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 64, 4}}, &why));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{64, 128}}, &why)); /* 512 items */
+  assert_non_null(strstr(why.text, "work-groups of 512 items"));
+  assert_false(icn_row_takes(icn_row_find("matmul_gpu"), &product, &gpu, &(icn_config){{64, 64, 8}}, &why));
+}
+
+static void first_of(const icn_problem *p, const icn_device_desc *device, int pixels, int outputs, int place) {
+  icn_config config;
+  const icn_row *row = icn_row_find("conv_first_gpu");
+  row->configure(p, device, &config);
+  if (config.value[0] != pixels || config.value[1] != outputs || config.value[2] != place)
+    fail_msg("%d pixels, %d channels, weights at %d", (int)config.value[0], (int)config.value[1], (int)config.value[2]);
+  assert_true(icn_row_takes(row, p, device, &config, NULL));
+}
+
+static void first_layers_have_a_row(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(3, 65, 32, 3, 0), wide = conv(3, 65, 64, 7, 3), narrow = conv(3, 65, 8, 3, 0);
+  icn_problem other = conv(5, 9, 32, 3, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "5 input channels, at most 4");
+  other = conv(3, 9, 129, 3, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "129 output channels, at most 128");
+  other = conv(3, 9, 32, 8, 1);
+  expect_declined("conv_first_gpu", &other, &gpu, "a window of 8x8, at most 7x7");
+  other = conv(4, 9, 32, 3, 1);
+  other.params.groups = 2;
+  other.in[ICN_CONV_WEIGHT] = dense_of(4, (const int64_t[]){32, 2, 3, 3});
+  expect_declined("conv_first_gpu", &other, &gpu, "2 groups");
+  first_of(&p, &gpu, 1, 16, 0);
+  snprintf(gpu.vendor, sizeof gpu.vendor, "NVIDIA Corporation");
+  first_of(&p, &gpu, 1, 32, 1);
+  first_of(&narrow, &gpu, 1, 8, 1);
+  gpu.local_bytes = 4096; /* a panel is 3456: no room for another group */
+  first_of(&p, &gpu, 1, 32, 0);
+  gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  snprintf(gpu.vendor, sizeof gpu.vendor, "Advanced Micro Devices, Inc.");
+  snprintf(gpu.name, sizeof gpu.name, "gfx1030");
+  first_of(&p, &gpu, 1, 32, 2);
+  first_of(&wide, &gpu, 1, 32, 0); /* 37 KB of weights, 18 KB a panel */
+  const icn_row *row = icn_row_find("conv_first_gpu");
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{3, 16, 0}}, NULL));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 64, 0}}, NULL));
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 32, 3}}, NULL));
+  assert_true(icn_row_takes(row, &wide, &gpu, &(icn_config){{1, 32, 1}}, NULL));
+  gpu.constant_bytes = 1024;
+  assert_false(icn_row_takes(row, &p, &gpu, &(icn_config){{1, 32, 2}}, NULL));
+  first_of(&p, &gpu, 1, 32, 1);
+}
+
+static int32_t parts_of(const char *name, const icn_problem *p, const icn_device_desc *device) {
+  icn_config config;
+  icn_row_find(name)->configure(p, device, &config);
+  return config.value[ICN_SPLIT];
+}
+
+static void a_depth_is_split_where_that_pays(void **state) {
+  (void)state;
+  icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  gpu.compute_units = 60;
+  const icn_problem deep = conv(1280, 8, 320, 1, 0), shallow = conv(192, 8, 320, 1, 0), large = conv(1280, 128, 320, 1, 0);
+  const icn_problem product = matmul(1, 1000, 2048);
+  assert_true(parts_of("conv_gpu", &deep, &gpu) >= 4 && parts_of("conv_item", &deep, &gpu) >= 2);
+  assert_true(parts_of("matmul_packed_gpu", &product, &gpu) >= 2 && parts_of("matmul_item", &product, &gpu) >= 2);
+  assert_int_equal(parts_of("conv_gpu", &shallow, &gpu), 0); /* parts of less than 128 */
+  assert_int_equal(parts_of("conv_gpu", &large, &gpu), 0);   /* fills the device as it is */
+  assert_int_equal(parts_of("conv_item", &large, &gpu), 0);
+  gpu.memory_is_short = true;
+  assert_int_equal(parts_of("conv_gpu", &deep, &gpu), 0);
+  gpu.memory_is_short = false;
+  gpu.launch_seconds = 1e-3; /* another launch costs more than idle units */
+  assert_int_equal(parts_of("conv_gpu", &deep, &gpu), 0);
+  assert_int_equal(parts_of("matmul_item", &product, &gpu), 0);
+}
+
+static void parts_go_through_scratch(void **state) {
+  (void)state;
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_problem p = conv(64, 8, 30, 1, 0);
+  const icn_row *row = icn_row_find("conv_gpu");
+  icn_config config;
+  static icn_emit emit;
+  row->configure(&p, &gpu, &config);
+  config.value[ICN_SPLIT] = 4;
+  assert_true(icn_row_takes(row, &p, &gpu, &config, NULL));
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(row->emit(&p, &gpu, &config, &emit, NULL), ICN_OK);
+  assert_int_equal(emit.launch_count, 2);
+  assert_int_equal(emit.scratch_bytes[0], 4 * 64 * 32 * 4); /* parts, pixels, channels in whole vectors, floats */
+  assert_int_equal(emit.launch[0].global[2], 4);
+  assert_non_null(strstr(emit.launch[0].options, "-D SPLIT"));
+  assert_int_equal(emit.launch[0].args[3].as.operand, ICN_OPERAND_SCRATCH);
+  assert_string_equal(emit.launch[1].kernel, "sum_parts");
+  assert_int_equal(emit.launch[1].args[3].as.operand, ICN_OPERAND_OUT);
+  double flop, bytes;
+  icn_emit_work(&emit, &p, &flop, &bytes);
+  assert_true(bytes > icn_problem_bytes(&p) + 2 * 4 * 64 * 30 * 4 && flop >= icn_problem_flop(&p));
+}
+
+static void refuses_parts(const char *name, const icn_problem *p, int32_t parts, const char *part) {
+  const icn_device_desc gpu = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_row *row = icn_row_find(name);
+  icn_reason why;
+  icn_config config;
+  row->configure(p, &gpu, &config);
+  config.value[ICN_SPLIT] = parts;
+  if (icn_row_takes(row, p, &gpu, &config, &why)) fail_msg("%s takes %d parts", name, (int)parts);
+  if (strstr(why.text, part) == NULL) fail_msg("%s declined with '%s', not with '%s'", name, why.text, part);
+}
+
+static void parts_are_bounded(void **state) {
+  (void)state;
+  static const char *const ROWS[] = {"conv_gpu", "conv_item"};
+  const icn_problem p = conv(16, 8, 64, 3, 1), wide = conv(16, 1 << 11, 64, 1, 0);
+  for (int r = 0; r < 2; r++) {
+    refuses_parts(ROWS[r], &p, 3, "not split in 3");
+    refuses_parts(ROWS[r], &p, -2, "not split in -2");
+    refuses_parts(ROWS[r], &p, 16, "not split in 16");
+    refuses_parts(ROWS[r], &wide, 8, r == 0 ? "8 parts of a depth of 1 steps" : "8 parts of a depth of 4 steps");
+  }
+  const icn_problem many = conv(64, 1 << 11, 128, 1, 0);
+  refuses_parts("conv_gpu", &many, 4, "sums of 4 parts do not fit 31 bits"); /* 2^22 pixels, 2^7 channels, 2^2 parts */
+  refuses_parts("conv_item", &wide, 4, "scratch is above the largest allocation");
 }
 
 static void each_kind_of_device_gets_its_depthwise_row(void **state) {
@@ -292,6 +463,12 @@ int main(void) {
       cmocka_unit_test(convolutions_are_declined_with_a_reason),
       cmocka_unit_test(sizes_beyond_31_bits_are_declined),
       cmocka_unit_test(gpu_rows_keep_the_limits_of_the_device),
+      cmocka_unit_test(first_layers_have_a_row),
+      cmocka_unit_test(gpu_tiles_follow_the_shape),
+      cmocka_unit_test(only_tiles_that_there_are),
+      cmocka_unit_test(a_depth_is_split_where_that_pays),
+      cmocka_unit_test(parts_go_through_scratch),
+      cmocka_unit_test(parts_are_bounded),
       cmocka_unit_test(each_kind_of_device_gets_its_depthwise_row),
       cmocka_unit_test(tiles_waste_little),
       cmocka_unit_test(packing_is_what_the_kernels_read),
