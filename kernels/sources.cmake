@@ -12,6 +12,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_tile.cl
   kernels/conv_gpu.cl
   kernels/conv_item.cl
+  kernels/conv_subgroup.cl
   kernels/conv_transpose.cl
   kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl

@@ -100,14 +100,17 @@ static bool try_one(fixture *f, const icn_row *row) {
 static void what_a_row_takes_it_computes(void **state) {
   fixture *f = *state;
   if (f->runtime == NULL) skip();
+  const icn_device_desc *device = icn_runtime_desc(f->runtime);
   const int wanted = getenv("ICN_TEST_CONFIGS") != NULL ? atoi(getenv("ICN_TEST_CONFIGS")) : 3;
   size_t rows = 0;
-#define ICN_SPACE(name, space, valid)                                                                         \
-  {                                                                                                           \
-    int done = 0;                                                                                             \
-    for (int tries = 0; tries < MOST_TRIES && done < wanted; tries++) done += try_one(f, icn_row_find(name)); \
-    if (done < wanted) print_message("%s: only %d configurations were run\n", name, done);                    \
-    rows += done > 0;                                                                                         \
+#define ICN_SPACE(name, space, valid)                                                      \
+  {                                                                                        \
+    const icn_row *row = icn_row_find(name);                                               \
+    const int most = icn_row_device_ok(row, device, NULL) ? MOST_TRIES : 0;                \
+    int done = 0;                                                                          \
+    for (int tries = 0; tries < most && done < wanted; tries++) done += try_one(f, row);   \
+    if (done < wanted) print_message("%s: only %d configurations were run\n", name, done); \
+    rows += done > 0;                                                                      \
   }
 #include "spaces.def"
 #undef ICN_SPACE
