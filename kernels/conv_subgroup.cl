@@ -3,19 +3,20 @@
  *
  *   y[n][oy][ox][oc] = act(bias[oc] + residual + sum over ky, kx, ic of x[n][oy*sh-ph+ky*dh][ox*sw-pw+kx*dw][ic] * w[oc][ic][ky][kx])
  *
- * Each lane loads one input channel of each pixel and gives it to the others when its turn comes; of a line of weights it loads its own
- * columns, LANES channels apart. Input channels beyond a multiple of LANES * DEPTH are read by all lanes, one by one.
+ * Each lane loads one input channel (DEPTH of them) of each pixel and gives it to the others when its turn comes; of a line of weights it
+ * loads its own columns, LANES channels apart. Input channels beyond a multiple of LANES * DEPTH are read by all lanes, one by one.
  *
  * x, y and residual are NHWC with a pixel stride of their own. Weights are packed [group][panel][ky][kx][ic][LANES * COLUMNS], the biases
  * [group][panel][LANES * COLUMNS] behind them. Global: (panels * LANES, pixels / PIXELS, groups); local: (LANES, 1, 1), which is one
- * sub-group. Checked by icn_conv_subgroup_applies(). */
+ * sub-group; PIXELS <= LANES. Checked by icn_conv_subgroup_applies(). */
 #include "quad.clh"
 
 #ifdef cl_intel_subgroups
 #pragma OPENCL EXTENSION cl_intel_subgroups : enable
+#if defined(HALF_WEIGHTS) && defined(cl_intel_subgroups_short) && defined(cl_khr_fp16)
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#define HALF_BLOCKS
 #endif
-#ifdef cl_intel_required_subgroup_size
-#pragma OPENCL EXTENSION cl_intel_required_subgroup_size : enable
 #endif
 
 #ifndef PIXELS
@@ -45,7 +46,12 @@
 #define SUB_GROUP
 #define LANE ((int)get_local_id(0))
 #endif
-#if defined(cl_intel_subgroups) && !defined(HALF_WEIGHTS)
+#if defined(HALF_BLOCKS)
+#define WEIGHTS1(p) convert_float(as_half(intel_sub_group_block_read_us((__global const ushort *)(p))))
+#define WEIGHTS2(p) convert_float2(as_half2(intel_sub_group_block_read_us2((__global const ushort *)(p))))
+#define WEIGHTS4(p) convert_float4(as_half4(intel_sub_group_block_read_us4((__global const ushort *)(p))))
+#define WEIGHTS8(p) convert_float8(as_half8(intel_sub_group_block_read_us8((__global const ushort *)(p))))
+#elif defined(cl_intel_subgroups) && !defined(HALF_WEIGHTS)
 #define WEIGHTS1(p) BLOCK1(p)
 #define WEIGHTS2(p) BLOCK2(p)
 #define WEIGHTS4(p) BLOCK4(p)
@@ -116,38 +122,43 @@
   DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
 #endif
 
-/* Pixel i of the sub-group: its window's corner (a surplus row is outside the image), its sums. The same in every lane. */
-#define START(i)                                                                                        \
-  const int m##i = row + i, left##i = m##i % ow * window.s3 - window.s7, image##i = m##i / ow / oh * h; \
-  const int top##i = m##i < rows ? m##i / ow % oh * window.s2 - window.s6 : -(1 << 30);                 \
-  SUMS sum##i = 0;
-/* A tap in the padding loads the tensor's first pixel and makes zeros of it: lanes stay together. */
-#define TAP(i)                                                               \
-  const int y##i = top##i + ky * window.s4, x##i = left##i + kx * window.s5; \
-  const bool inside##i = y##i >= 0 && y##i < h && x##i >= 0 && x##i < w;     \
-  const int from##i = inside##i ? ((image##i + y##i) * w + x##i) * x_stride : 0;
+#define START(i) SUMS sum##i = 0;
+/* Where a tap of pixel m lies in x, -1 in the padding and for a surplus row. */
+static inline int tap_of(int m, int ky, int kx, int8 in, int8 out, int8 window) {
+  const int top = m / out.s2 % out.s1 * window.s2 - window.s6 + ky * window.s4, left = m % out.s2 * window.s3 - window.s7 + kx * window.s5;
+  const bool inside = m < out.s0 && top >= 0 && top < in.s0 && left >= 0 && left < in.s1;
+  return inside ? ((m / out.s2 / out.s1 * in.s0 + top) * in.s1 + left) * in.s2 : -1;
+}
 
+/* Each lane keeps the books of one pixel. A tap in the padding loads the tensor's first pixel and makes zeros of it: lanes stay together. */
+#ifdef cl_intel_subgroups
+#define OWN_TAP const int own = tap_of(row + lane, ky, kx, in, out, window);
+#define TAP(i) const int from##i = sub_group_broadcast(own, i);
+#else
+#define OWN_TAP
+#define TAP(i) const int from##i = tap_of(row + i, ky, kx, in, out, window);
+#endif
 #ifdef cl_intel_subgroups
 #if DEPTH == 1
-#define LOAD(i)                               \
-  float a##i = BLOCK1(x + (from##i + ic));    \
-  a##i = inside##i ? a##i : 0;
+#define LOAD(i)                                     \
+  float a##i = BLOCK1(x + (max(from##i, 0) + ic));  \
+  a##i = from##i >= 0 ? a##i : 0;
 #define OF_LANE(i) sub_group_broadcast(a##i, k)
 #else
-#define LOAD(i)                               \
-  float2 a##i = BLOCK2(x + (from##i + ic));   \
-  a##i = inside##i ? a##i : (float2)(0);
+#define LOAD(i)                                     \
+  float2 a##i = BLOCK2(x + (max(from##i, 0) + ic)); \
+  a##i = from##i >= 0 ? a##i : (float2)(0);
 #define OF_LANE(i) sub_group_broadcast(a##i.s0, k)
 #define OF_LANE_NEXT(i) sub_group_broadcast(a##i.s1, k)
 #endif
 #else
 #define LOAD(i)
-#define OF_LANE(i) (inside##i ? x[from##i + ic + (int)k] : 0)
-#define OF_LANE_NEXT(i) (inside##i ? x[from##i + ic + LANES + (int)k] : 0)
+#define OF_LANE(i) (from##i >= 0 ? x[from##i + ic + (int)k] : 0)
+#define OF_LANE_NEXT(i) (from##i >= 0 ? x[from##i + ic + LANES + (int)k] : 0)
 #endif
 #define MULTIPLY(i) sum##i += OF_LANE(i) * b;
 #define MULTIPLY_NEXT(i) sum##i += OF_LANE_NEXT(i) * b;
-#define MULTIPLY_ONE(i) sum##i += (inside##i ? x[from##i + ic + (int)k] : 0) * b;
+#define MULTIPLY_ONE(i) sum##i += (from##i >= 0 ? x[from##i + ic + (int)k] : 0) * b;
 /* Input channel k of those that the lanes hold: each pixel's times a line of weights. */
 #define LINE(MULTIPLY_EACH, channel, line) \
   {                                        \
@@ -169,8 +180,8 @@ static inline void store_one(float v, int channel, int channels, int from, __glo
   y[channel] = v;
 }
 
-#define STORE_ONE(i, v, c)                                                                                     \
-  store_one(v, column + c * LANES, out.s4, out.s5, y + (size_t)m##i * out.s3, residual + (size_t)m##i * residual_stride, residual_stride, \
+#define STORE_ONE(i, v, c)                                                                                                  \
+  store_one(v, column + c * LANES, out.s4, out.s5, y + (row + i) * out.s3, residual + (row + i) * residual_stride, residual_stride, \
             activation);
 #if COLUMNS == 1
 #define STORE_COLUMNS(i) STORE_ONE(i, sum##i, 0)
@@ -179,10 +190,10 @@ static inline void store_one(float v, int channel, int channels, int from, __glo
 #else
 #define STORE_COLUMNS(i) STORE_ONE(i, sum##i.s0, 0) STORE_ONE(i, sum##i.s1, 1) STORE_ONE(i, sum##i.s2, 2) STORE_ONE(i, sum##i.s3, 3)
 #endif
-#define FINISH(i)       \
-  if (m##i < rows) {    \
-    sum##i += bias;     \
-    STORE_COLUMNS(i)    \
+#define FINISH(i)         \
+  if (row + i < out.s0) { \
+    sum##i += bias;       \
+    STORE_COLUMNS(i)      \
   }
 
 /* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
@@ -192,8 +203,7 @@ SUB_GROUP __attribute__((reqd_work_group_size(LANES, 1, 1))) __kernel void conv_
     int residual_offset, __global STORE *y, int y_offset, int8 in, int8 out, int8 window, int residual_stride, int function, float alpha,
     float beta) {
   const int lane = LANE, panels = (int)get_num_groups(0), group = (int)get_group_id(2), row = (int)get_group_id(1) * PIXELS;
-  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
-  const int kh = window.s0, kw = window.s1, panel = group * panels + (int)get_group_id(0);
+  const int kh = window.s0, kw = window.s1, channels = in.s3, panel = group * panels + (int)get_group_id(0);
   const size_t depth = (size_t)kh * kw * channels;
   __global const WEIGHT *weights = packed + packed_offset + panel * depth * WIDTH;
   __global const WEIGHT *biases = packed + packed_offset + get_num_groups(2) * panels * depth * WIDTH + (size_t)panel * WIDTH;
@@ -202,6 +212,7 @@ SUB_GROUP __attribute__((reqd_work_group_size(LANES, 1, 1))) __kernel void conv_
   EACH_PIXEL(START)
   for (int ky = 0; ky < kh; ky++)
     for (int kx = 0; kx < kw; kx++) {
+      OWN_TAP
       EACH_PIXEL(TAP)
       int ic = 0;
       for (; ic + LANES * DEPTH <= channels; ic += LANES * DEPTH) {

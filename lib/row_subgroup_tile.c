@@ -13,10 +13,9 @@
 static const struct {
   int32_t pixels, columns;
   double efficiency;
-} TILES[] = {{16, 2, 0.6}, {8, 2, 0.55}, {16, 1, 0.5}, {8, 1, 0.45}, {4, 2, 0.4}, {4, 1, 0.3}, {2, 1, 0.18}, {1, 1, 0.1}};
+} TILES[] = {{8, 2, 0.55}, {16, 1, 0.5}, {4, 4, 0.45}, {8, 1, 0.42}, {4, 2, 0.38}, {4, 1, 0.28}, {2, 1, 0.16}, {1, 1, 0.09}};
 enum {
   TILE_COUNT = sizeof TILES / sizeof TILES[0],
-  LARGEST_PIXELS = 16,
   MOST_COLUMNS = 4,
   MOST_DEPTH = 2,
   UNIT_SUBGROUPS = 4, /* of a compute unit, that one loads while another multiplies: half of what an Intel unit holds */
@@ -56,22 +55,23 @@ bool icn_subgroup_sizes_ok(const icn_subgroup_product *p, icn_reason *why_not) {
   int64_t packed;
   if (!icn_mul_ok(p->x.depth + 1, p->x.groups * icn_round_up(p->x.columns, MOST_LANES * MOST_COLUMNS), &packed) || packed > INT32_MAX)
     return icn_decline(why_not, "the packed weights do not fit 31 bits");
-  if (p->x.rows > INT32_MAX - LARGEST_PIXELS) return icn_decline(why_not, "%lld rows do not fit 31 bits", (long long)p->x.rows);
+  if (p->x.rows > INT32_MAX - MOST_LANES) return icn_decline(why_not, "%lld rows do not fit 31 bits", (long long)p->x.rows);
   return true;
 }
 
 static bool is_power(int32_t value, int32_t most) { return value >= 1 && value <= most && (value & (value - 1)) == 0; }
 
-/* Sums, activations, four lines of weights: of the 128 registers of an Intel thread, a quarter is left for addresses. */
+/* Sums, activations, four lines of weights: Intel's compiler has 1024 floats for a sub-group, and from 640 on begins to spill. */
 static bool fits_registers(int32_t pixels, int32_t columns, int32_t lanes, int32_t depth) {
-  return lanes * (pixels * (columns + depth) + 4 * columns) <= 128 * 8 * 7 / 8;
+  return lanes * (pixels * (columns + depth) + 4 * columns) <= 576;
 }
 
 bool icn_subgroup_tile_ok(const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
   const int32_t pixels = config->value[ICN_SUBGROUP_PIXELS], columns = config->value[ICN_SUBGROUP_COLUMNS],
                 lanes = config->value[ICN_SUBGROUP_LANES], depth = config->value[ICN_SUBGROUP_DEPTH];
   if (!has_lanes(device, lanes)) return icn_decline(why_not, "there are no sub-groups of %d items", (int)lanes);
-  if (!is_power(pixels, LARGEST_PIXELS) || !is_power(columns, MOST_COLUMNS) || !is_power(depth, MOST_DEPTH))
+  /* Each lane keeps the books of one pixel at most. */
+  if (!is_power(pixels, lanes) || !is_power(columns, MOST_COLUMNS) || !is_power(depth, MOST_DEPTH))
     return icn_decline(why_not, "there are no tiles of %d pixels and %d columns a lane, %d deep", (int)pixels, (int)columns, (int)depth);
   if (!fits_registers(pixels, columns, lanes, depth))
     return icn_decline(why_not, "%d pixels and %d columns a lane, %d deep, are more than registers hold", (int)pixels, (int)columns,

@@ -4,8 +4,8 @@
 
 #include "row_gpu_tile.h"
 
-/* config->value[ICN_SUBGROUP_PIXELS]: rows of a sub-group; [ICN_SUBGROUP_COLUMNS]: columns of a lane; [ICN_SUBGROUP_LANES]: items of a
- * sub-group; [ICN_SUBGROUP_DEPTH]: elements of a row that a lane loads at once. */
+/* config->value[ICN_SUBGROUP_PIXELS]: rows of a sub-group, no more than its lanes; [ICN_SUBGROUP_COLUMNS]: columns of a lane;
+ * [ICN_SUBGROUP_LANES]: items of a sub-group; [ICN_SUBGROUP_DEPTH]: elements of a row that a lane loads at once. */
 enum { ICN_SUBGROUP_PIXELS = 0, ICN_SUBGROUP_COLUMNS = 1, ICN_SUBGROUP_LANES = 2, ICN_SUBGROUP_DEPTH = 3, ICN_SUBGROUP_PARAMETERS = 4 };
 
 /* The product that a problem is, its depth in runs of `run` adjacent elements: a convolution's input channels, a matrix's columns. */
