@@ -8,12 +8,13 @@
 #include "row_support.h"
 #include "rows.h"
 
-/* Tiles from the best use of what is loaded to the most sub-groups, and what each reaches of the peak: a guess from others' reports. An
- * activation serves COLUMNS products of a lane, a line of weights PIXELS of them. */
+/* What tiles of so many pixels and columns of the sub-group reach of the peak, a guess from others' reports: an activation serves all of a
+ * line's columns, a line of weights all pixels. From the best use of what is loaded to the most sub-groups. */
 static const struct {
   int32_t pixels, columns;
   double efficiency;
-} TILES[] = {{8, 2, 0.55}, {16, 1, 0.5}, {4, 4, 0.45}, {8, 1, 0.42}, {4, 2, 0.38}, {4, 1, 0.28}, {2, 1, 0.16}, {1, 1, 0.09}};
+} TILES[] = {{8, 32, 0.55}, {16, 16, 0.5}, {4, 64, 0.45}, {8, 16, 0.42}, {4, 32, 0.38}, {8, 8, 0.3},
+             {4, 16, 0.28}, {4, 8, 0.18},  {2, 16, 0.16}, {2, 8, 0.1},   {1, 16, 0.09}, {1, 8, 0.05}};
 enum {
   TILE_COUNT = sizeof TILES / sizeof TILES[0],
   MOST_COLUMNS = 4,
@@ -86,8 +87,7 @@ static double count(const icn_subgroup_product *p, const icn_config *config) {
 
 static double efficiency(const icn_config *config) {
   for (int t = 0; t < TILE_COUNT; t++) {
-    if (TILES[t].pixels == config->value[ICN_SUBGROUP_PIXELS] && TILES[t].columns == config->value[ICN_SUBGROUP_COLUMNS])
-      return TILES[t].efficiency;
+    if (TILES[t].pixels == config->value[ICN_SUBGROUP_PIXELS] && TILES[t].columns == icn_subgroup_panel(config)) return TILES[t].efficiency;
   }
   return TILES[TILE_COUNT - 1].efficiency;
 }
@@ -110,7 +110,7 @@ void icn_subgroup_choose_tile(const icn_subgroup_product *p, const icn_problem *
     icn_config candidate;
     memset(&candidate, 0, sizeof candidate);
     candidate.value[ICN_SUBGROUP_PIXELS] = TILES[i % TILE_COUNT].pixels;
-    candidate.value[ICN_SUBGROUP_COLUMNS] = TILES[i % TILE_COUNT].columns;
+    candidate.value[ICN_SUBGROUP_COLUMNS] = TILES[i % TILE_COUNT].columns / LANES[i / TILE_COUNT]; /* 0 is no tile */
     candidate.value[ICN_SUBGROUP_LANES] = LANES[i / TILE_COUNT];
     candidate.value[ICN_SUBGROUP_DEPTH] = 1;
     if (!icn_subgroup_tile_ok(device, &candidate, NULL)) continue;
