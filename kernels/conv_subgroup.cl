@@ -123,20 +123,27 @@
 #endif
 
 #define START(i) SUMS sum##i = 0;
-/* Where a tap of pixel m lies in x, -1 in the padding and for a surplus row. */
-static inline int tap_of(int m, int ky, int kx, int8 in, int8 out, int8 window) {
-  const int top = m / out.s2 % out.s1 * window.s2 - window.s6 + ky * window.s4, left = m % out.s2 * window.s3 - window.s7 + kx * window.s5;
-  const bool inside = m < out.s0 && top >= 0 && top < in.s0 && left >= 0 && left < in.s1;
-  return inside ? ((m / out.s2 / out.s1 * in.s0 + top) * in.s1 + left) * in.s2 : -1;
+/* The corner of pixel m's window, and the first row of its image among all images' rows; a surplus pixel is outside the image. */
+static inline int4 corner_of(int m, int8 in, int8 out, int8 window) {
+  const int line = m / out.s2, top = line % out.s1 * window.s2 - window.s6, left = m % out.s2 * window.s3 - window.s7;
+  return (int4)(m < out.s0 ? top : -(1 << 30), left, line / out.s1 * in.s0, 0);
+}
+/* Where a tap lies in x, -1 in the padding. */
+static inline int tap_of(int4 corner, int ky, int kx, int8 in, int8 window) {
+  const int top = corner.s0 + ky * window.s4, left = corner.s1 + kx * window.s5;
+  const bool inside = top >= 0 && top < in.s0 && left >= 0 && left < in.s1;
+  return inside ? ((corner.s2 + top) * in.s1 + left) * in.s2 : -1;
 }
 
 /* Each lane keeps the books of one pixel. A tap in the padding loads the tensor's first pixel and makes zeros of it: lanes stay together. */
 #ifdef cl_intel_subgroups
-#define OWN_TAP const int own = tap_of(row + lane, ky, kx, in, out, window);
+#define OWN_CORNER const int4 corner = corner_of(row + lane, in, out, window);
+#define OWN_TAP const int own = tap_of(corner, ky, kx, in, window);
 #define TAP(i) const int from##i = sub_group_broadcast(own, i);
 #else
+#define OWN_CORNER
 #define OWN_TAP
-#define TAP(i) const int from##i = tap_of(row + i, ky, kx, in, out, window);
+#define TAP(i) const int from##i = tap_of(corner_of(row + i, in, out, window), ky, kx, in, window);
 #endif
 #ifdef cl_intel_subgroups
 #if DEPTH == 1
@@ -180,9 +187,9 @@ static inline void store_one(float v, int channel, int channels, int from, __glo
   y[channel] = v;
 }
 
-#define STORE_ONE(i, v, c)                                                                                                  \
-  store_one(v, column + c * LANES, out.s4, out.s5, y + (row + i) * out.s3, residual + (row + i) * residual_stride, residual_stride, \
-            activation);
+#define STORE_ONE(i, v, c)                                                                                         \
+  store_one(v, column + c * LANES, out.s4, out.s5, y + (row + i) * out.s3, residual + (row + i) * residual_stride, \
+            residual_stride, activation);
 #if COLUMNS == 1
 #define STORE_COLUMNS(i) STORE_ONE(i, sum##i, 0)
 #elif COLUMNS == 2
@@ -209,6 +216,7 @@ SUB_GROUP __attribute__((reqd_work_group_size(LANES, 1, 1))) __kernel void conv_
   __global const WEIGHT *biases = packed + packed_offset + get_num_groups(2) * panels * depth * WIDTH + (size_t)panel * WIDTH;
   x += x_offset + group * channels;
 
+  OWN_CORNER
   EACH_PIXEL(START)
   for (int ky = 0; ky < kh; ky++)
     for (int kx = 0; kx < kw; kx++) {

@@ -62,9 +62,9 @@ bool icn_subgroup_sizes_ok(const icn_subgroup_product *p, icn_reason *why_not) {
 
 static bool is_power(int32_t value, int32_t most) { return value >= 1 && value <= most && (value & (value - 1)) == 0; }
 
-/* Sums, activations, four lines of weights: Intel's compiler has 1024 floats for a sub-group, and from 640 on begins to spill. */
+/* Sums, activations, four lines of weights: Intel's compiler has 1024 floats for a sub-group, and spills above some 700 of these. */
 static bool fits_registers(int32_t pixels, int32_t columns, int32_t lanes, int32_t depth) {
-  return lanes * (pixels * (columns + depth) + 4 * columns) <= 576;
+  return lanes * (pixels * (columns + depth) + 4 * columns) <= 640;
 }
 
 bool icn_subgroup_tile_ok(const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {

@@ -109,14 +109,14 @@ static void what_a_row_takes_it_computes(void **state) {
   const icn_device_desc *device = icn_runtime_desc(f->runtime);
   const int wanted = getenv("ICN_TEST_CONFIGS") != NULL ? atoi(getenv("ICN_TEST_CONFIGS")) : 3;
   size_t rows = 0;
-#define ICN_SPACE(name, space, valid)                                                      \
-  {                                                                                        \
-    const icn_row *row = icn_row_find(name);                                               \
-    const int most = is_wanted(row, device) ? wanted * TRIES_EACH : 0;                     \
-    int done = 0;                                                                          \
-    for (int tries = 0; tries < most && done < wanted; tries++) done += try_one(f, row);   \
-    if (done < wanted) print_message("%s: only %d configurations were run\n", name, done); \
-    rows += done > 0;                                                                      \
+#define ICN_SPACE(name, space, valid)                                                                  \
+  {                                                                                                    \
+    const icn_row *row = icn_row_find(name);                                                           \
+    const int most = is_wanted(row, device) ? wanted * TRIES_EACH : 0;                                 \
+    int done = 0;                                                                                      \
+    for (int tries = 0; tries < most && done < wanted; tries++) done += try_one(f, row);               \
+    if (done < wanted && most > 0) print_message("%s: only %d configurations were run\n", name, done); \
+    rows += done > 0;                                                                                  \
   }
 #include "spaces.def"
 #undef ICN_SPACE
