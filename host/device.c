@@ -13,6 +13,7 @@ enum {
   DEVICE_PREFERRED_GROUP_MULTIPLE = 0x1067, /* 3.0 */
   DEVICE_MAX_NUM_SUB_GROUPS = 0x105C,       /* 2.1 */
   DEVICE_WAVEFRONT_WIDTH_AMD = 0x4043,
+  DEVICE_SUB_GROUP_SIZES_INTEL = 0x4108,
   DEVICE_WARP_SIZE_NV = 0x4003
 };
 
@@ -120,6 +121,20 @@ done:
   return status;
 }
 
+/* The sizes that a kernel may require, added up: powers of two. */
+static uint32_t required_subgroup_sizes(const icn_cl *cl, cl_device_id id, const icn_device_desc *desc) {
+  size_t sizes[32] = {0}, bytes = 0;
+  uint32_t sum = 0;
+  if (!icn_device_desc_has_extension(desc, "cl_intel_required_subgroup_size") ||
+      cl->clGetDeviceInfo(id, DEVICE_SUB_GROUP_SIZES_INTEL, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+    return 0;
+  for (size_t i = 0; i < bytes / sizeof sizes[0] && i < 32; i++) {
+    const bool is_power = sizes[i] != 0 && (sizes[i] & (sizes[i] - 1)) == 0;
+    if (is_power && sizes[i] <= UINT32_MAX) sum |= (uint32_t)sizes[i];
+  }
+  return sum;
+}
+
 /* Features that only newer or certain devices know; a query that fails means no. */
 static void describe_features(const icn_cl *cl, cl_device_id id, icn_device_desc *desc) {
   cl_device_fp_config fp64 = 0;
@@ -133,6 +148,7 @@ static void describe_features(const icn_cl *cl, cl_device_id id, icn_device_desc
     cl_int code = cl->clGetDeviceInfo(id, DEVICE_MAX_NUM_SUB_GROUPS, sizeof sub_groups, &sub_groups, NULL);
     desc->has_subgroups = code == CL_SUCCESS && sub_groups > 0;
   }
+  desc->subgroup_sizes = required_subgroup_sizes(cl, id, desc);
   desc->wave = 1;
   if (icn_device_desc_has_extension(desc, "cl_amd_device_attribute_query") &&
       cl->clGetDeviceInfo(id, DEVICE_WAVEFRONT_WIDTH_AMD, sizeof wave, &wave, NULL) == CL_SUCCESS && wave > 0) {

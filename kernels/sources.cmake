@@ -14,6 +14,7 @@ set(ICN_KERNEL_FILES
   kernels/conv_item.cl
   kernels/conv_first.cl
   kernels/sum_parts.cl
+  kernels/conv_subgroup.cl
   kernels/conv_transpose.cl
   kernels/conv_transpose_nhwc.cl
   kernels/depthwise.cl

@@ -55,6 +55,7 @@ static const desc_field FIELDS[] = {
     {"has_fp16", FIELD_BOOL, AT(has_fp16), true, 0, 1},
     {"has_fp64", FIELD_BOOL, AT(has_fp64), true, 0, 1},
     {"has_subgroups", FIELD_BOOL, AT(has_subgroups), true, 0, 1},
+    {"subgroup_sizes", FIELD_U32, AT(subgroup_sizes), false, 0, UINT32_MAX},
     {"extensions", FIELD_TEXT, AT(extensions), true, 0, 0},
     {"flop_per_second", FIELD_RATE, AT(flop_per_second), false, 0, UINT64_MAX / 2},
     {"bytes_per_second", FIELD_RATE, AT(bytes_per_second), false, 0, UINT64_MAX / 2},

@@ -22,6 +22,8 @@ typedef struct icn_device_desc {
   uint32_t opencl_major, opencl_minor;
   bool fast_fma; /* the driver claims fused multiply-add; kernels ask FP_FAST_FMAF, which the compiler defines where it is fast */
   bool has_fp16, has_fp64, has_subgroups;
+  /* The sizes that a kernel may require of its sub-groups (cl_intel_required_subgroup_size), added up: 56 is 8, 16, 32. 0: none known. */
+  uint32_t subgroup_sizes;
   /* Rows (comma-separated) whose kernel does not compile here or, compiled, is above this device's limits; selection declines them. Known
    * only once a program is built, so it is no part of the text. */
   char refused_rows[512];

@@ -138,6 +138,8 @@ size_t icn_row_count(void);
 const icn_row *icn_row_at(size_t index);
 const icn_row *icn_row_find(const char *name);
 
+/* False (declines) where the row is written in an extension of OpenCL C that the device lacks: it takes no problem there at all. */
+bool icn_row_device_ok(const icn_row *row, const icn_device_desc *device, icn_reason *why_not);
 /* What holds for every row: fp32, every view's extent below 2^31 elements. */
 bool icn_row_common_ok(const icn_problem *problem, icn_reason *why_not);
 

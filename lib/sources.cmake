@@ -51,6 +51,10 @@ set(ICN_LIB_SOURCES
   lib/row_conv_item.c
   lib/row_conv_first.c
   lib/row_item_tile.c
+  lib/row_conv_subgroup.c
+  lib/row_matmul_subgroup.c
+  lib/row_subgroup_tile.c
+  lib/row_subgroup_space.c
   lib/row_space.c
   lib/row_tile_space.c
   lib/row_gpu_space.c

@@ -7,7 +7,14 @@
 #include "fault/fake_internal.h"
 
 /* Queries of vendors and of versions above the one in the headers' macros. */
-enum { WAVEFRONT_WIDTH_AMD = 0x4043, WARP_SIZE_NV = 0x4003, BASE_OF_2_0 = 0x104A, BASE_OF_2_1 = 0x105B, BASE_OF_3_0 = 0x105E };
+enum {
+  WAVEFRONT_WIDTH_AMD = 0x4043,
+  WARP_SIZE_NV = 0x4003,
+  SUB_GROUP_SIZES_INTEL = 0x4108,
+  BASE_OF_2_0 = 0x104A,
+  BASE_OF_2_1 = 0x105B,
+  BASE_OF_3_0 = 0x105E
+};
 
 typedef enum form { AS_TEXT, AS_UINT, AS_ULONG, AS_SIZE, AS_BITS } form;
 
@@ -93,6 +100,14 @@ static cl_int answer_items(cl_device_id id, size_t n, void *value, size_t *bytes
   return code;
 }
 
+/* One bit of the sum is one size. */
+static cl_int answer_subgroup_sizes(cl_ulong sum, size_t n, void *value, size_t *bytes) {
+  size_t sizes[32], count = 0;
+  for (size_t bit = 0; bit < 32; bit++)
+    if ((sum >> bit & 1) != 0) sizes[count++] = (size_t)1 << bit;
+  return fake_answer(sizes, count * sizeof sizes[0], n, value, bytes);
+}
+
 static cl_int answer_fp_config(cl_device_id id, cl_device_info what, size_t n, void *value, size_t *bytes) {
   cl_ulong has;
   cl_device_fp_config config = 0;
@@ -149,6 +164,7 @@ cl_int fake_device_info(cl_device_id id, cl_device_info what, size_t n, void *va
   if ((what == WAVEFRONT_WIDTH_AMD || what == WARP_SIZE_NV) && fake_number(FAKE_wave, &number)) {
     return answer_number(number, AS_UINT, n, value, bytes);
   }
+  if (what == SUB_GROUP_SIZES_INTEL && fake_number(FAKE_subgroup_sizes, &number)) return answer_subgroup_sizes(number, n, value, bytes);
   if (what == CL_DEVICE_TYPE && fake_text(FAKE_kind) != NULL) return answer_kind(n, value, bytes);
   if (what == CL_DEVICE_MAX_WORK_ITEM_SIZES) return answer_items(id, n, value, bytes);
   if (what == CL_DEVICE_SINGLE_FP_CONFIG || what == CL_DEVICE_DOUBLE_FP_CONFIG) return answer_fp_config(id, what, n, value, bytes);

@@ -215,6 +215,15 @@ static void old_versions_lack_what_came_later(void **state) {
   end(f);
 }
 
+static void sizes_of_sub_groups_are_told_one_by_one(void **state) {
+  fixture *f = begin(state);
+  size_t sizes[8] = {0}, bytes = 0;
+  f->driver->set("subgroup_sizes", "56");
+  assert_int_equal(f->cl.clGetDeviceInfo(f->id, 0x4108, sizeof sizes, sizes, &bytes), CL_SUCCESS);
+  assert_true(bytes == 3 * sizeof sizes[0] && sizes[0] == 8 && sizes[1] == 16 && sizes[2] == 32);
+  end(f);
+}
+
 static void queues_may_lack_profiling(void **state) {
   fixture *f = begin(state);
   cl_int code = CL_SUCCESS;
@@ -369,6 +378,7 @@ int main(void) {
       cmocka_unit_test(launches_are_limited),
       cmocka_unit_test(sources_see_the_claimed_device),
       cmocka_unit_test(old_versions_lack_what_came_later),
+      cmocka_unit_test(sizes_of_sub_groups_are_told_one_by_one),
       cmocka_unit_test(queues_may_lack_profiling),
       cmocka_unit_test(builds_fail_with_a_log),
       cmocka_unit_test(binaries_are_spoilt),

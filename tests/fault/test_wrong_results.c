@@ -78,11 +78,15 @@ static bool try_row(fixture *f, const icn_row *row) {
 static void every_row_is_found_wrong(void **state) {
   fixture *f = *state;
   if (f->driver == NULL) skip();
-  size_t found = 0;
-  for (size_t i = 0; i < icn_row_count(); i++) found += try_row(f, icn_row_at(i));
+  size_t found = 0, wanted = 0;
+  for (size_t i = 0; i < icn_row_count(); i++) {
+    if (!icn_row_device_ok(icn_row_at(i), icn_runtime_desc(f->runtime), NULL)) continue;
+    found += try_row(f, icn_row_at(i));
+    wanted++;
+  }
   f->driver->reset();
   print_message("%zu of %zu rows were found wrong\n", found, icn_row_count());
-  assert_true(found + 4 >= icn_row_count()); /* CLBlast's are not there, a row may want another device */
+  assert_true(found + 4 >= wanted); /* CLBlast's are not there, a row may want another device */
 }
 
 /* ------------------------------------------------------------------ the tuner */

@@ -68,6 +68,22 @@ static void calibration_may_be_missing_and_lines_may_end_in_crlf(void **state) {
   release(text);
 }
 
+/* Descriptions that were recorded before the sizes of sub-groups were asked for. */
+static void sizes_of_sub_groups_may_be_missing(void **state) {
+  (void)state;
+  icn_device_desc desc = icn_device_desc_example(ICN_DEVICE_GPU), back;
+  desc.subgroup_sizes = 56;
+  char *text = printed(&desc), *line = strstr(text, "subgroup_sizes: 56\n");
+  assert_non_null(line);
+  assert_int_equal(icn_device_desc_parse(text, strlen(text), &back, NULL), ICN_OK);
+  assert_int_equal(back.subgroup_sizes, 56);
+  char *rest = strchr(line, '\n') + 1;
+  memmove(line, rest, strlen(rest) + 1);
+  assert_int_equal(icn_device_desc_parse(text, strlen(text), &back, NULL), ICN_OK);
+  assert_int_equal(back.subgroup_sizes, 0);
+  release(text);
+}
+
 static void comments_are_skipped(void **state) {
   (void)state;
   icn_device_desc desc = icn_device_desc_example(ICN_DEVICE_GPU), back;
@@ -156,6 +172,7 @@ int main(void) {
       cmocka_unit_test(round_trip),
       cmocka_unit_test(odd_strings_stay_one_line),
       cmocka_unit_test(calibration_may_be_missing_and_lines_may_end_in_crlf),
+      cmocka_unit_test(sizes_of_sub_groups_may_be_missing),
       cmocka_unit_test(comments_are_skipped),
       cmocka_unit_test(damage_is_named),
       cmocka_unit_test(no_cut_text_is_accepted),

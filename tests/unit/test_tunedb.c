@@ -358,6 +358,7 @@ static void what_does_not_hold_is_ignored_with_a_reason(void **state) {
              {KEY "\tconv_tile\t9,3,16,1\t1", "it has 3 parameters, not 4"},
              {KEY "\tconv_gpu\t128,128\t1", "there are no tiles of 128 x 128"},
              {KEY "\tconv_item\t4,2,12\t1", "with panels of 12"},
+             {KEY "\tconv_subgroup\t8,2,16,1\t1", "conv_subgroup: declined, the device has no sub-groups"},
              {KEY "\twinograd_3x3\t5,14,2,16,14,1\t1", "there is no F(5, r)"},
              {KEY "\twinograd_3x3\t4,14,2,16,13,1\t1", "blocks of 13 tiles, from 14 to 64"},
              {KEY "\twinograd_3x3\t4,14,2,16,65,1\t1", "blocks of 65 tiles"},

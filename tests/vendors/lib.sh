@@ -93,7 +93,7 @@ programs_for() {
     fail "the programs of device '$1' cannot be written"
 }
 
-# all_gpu_rows: fails unless every row for GPUs has a kernel in PROGRAMS.
+# all_gpu_rows: fails unless every row for GPUs has a kernel in PROGRAMS (those whose extension the device lacks apart).
 all_gpu_rows() {
   ! grep '^# declined GPU ' "$PROGRAMS/index.txt" || fail "these rows for GPUs have no program in ${PROGRAMS##*/}"
 }

@@ -8,7 +8,8 @@
  *
  * TARGET is GPU, ANY or CPU: the rows' kind of device (GPU when one of them is for GPUs, CPU when all are for CPUs). CONFIG is the row's
  * share of the build options as one word. USES: "plan" where a plan chose it, "layer" where it takes a network's layer, "case" where it
- * takes a kernel case. A line "# declined TARGET ROW: REASON" stands for each row that took nothing on this device.
+ * takes a kernel case. A line "# declined TARGET ROW: REASON" stands for each row that took nothing on this device, "# without ..." for one
+ * in an extension of OpenCL C that it does not have.
  *
  * Environment: ICN_TEST_DATA = tests/data. Exit: 0 good, 1 failed, 2 wrong usage. */
 #include <stdio.h>
@@ -205,7 +206,8 @@ static int write_all(const char *folder) {
   for (size_t i = 0; i < icn_row_count(); i++) {
     if (all.seen[i]) continue;
     const icn_row *row = icn_row_at(i);
-    icn_text_append(&index, "# declined %s %s: %s\n", target_name(row->target), row->name, all.declined[i].text);
+    icn_text_append(&index, "# %s %s %s: %s\n", icn_row_device_ok(row, &all.device, NULL) ? "declined" : "without",
+                    target_name(row->target), row->name, all.declined[i].text);
     declined++;
   }
   snprintf(path, sizeof path, "%s/index.txt", folder);

@@ -20,7 +20,8 @@ RATES = ("flop_per_second", "bytes_per_second", "launch_nanoseconds")
 # In the order of lib/device_desc.c; the rates, at the end, may be missing.
 KEYS = ("name vendor driver version platform kind opencl_major opencl_minor compute_units global_bytes max_allocation_bytes local_bytes "
         "local_is_real constant_bytes cache_bytes max_work_group max_work_item_x max_work_item_y max_work_item_z argument_bytes vector_width "
-        "wave base_align_bytes fast_fma has_fp16 has_fp64 has_subgroups extensions").split()
+        "wave base_align_bytes fast_fma has_fp16 has_fp64 has_subgroups subgroup_sizes extensions").split()
+LATER = ("subgroup_sizes",)  # Reports of earlier versions do not have it: 0, not known.
 TEXTS = ("name", "vendor", "driver", "version", "platform", "kind")
 
 
@@ -79,9 +80,9 @@ def description(path, report, assumed, name):
         fail(f"'{path}' is from another version: unknown property '{unknown[0]}'")
     lines = [FIRST_LINE, comment(path, report, name)]
     for key in KEYS:
-        if key not in device:
+        if key not in device and key not in LATER:
             fail(f"'{path}' does not say {key}")
-        lines.append(f"{key}: {value_text(path, key, device[key])}")
+        lines.append(f"{key}: {value_text(path, key, device.get(key, 0))}")
     for key in RATES:
         lines.append(f"{key}: {0 if assumed else value_text(path, key, device.get(key, 0))}")
     return "\n".join(lines) + "\n"
