@@ -151,9 +151,8 @@ static icn_status explain(icn_lowering *lowering, const pair *p, bool merged, ic
 
 static icn_status lower_together(icn_lowering *lowering, int node, const pair *p, icn_error *error) {
   icn_status status = ICN_OK;
-  const icn_node *nodes = lowering->graph->nodes;
-  const char *name = icn_arena_format(&lowering->plan->arena, "%s and %s", nodes[p->nodes[0]].name, nodes[p->nodes[1]].name);
-  if (name == NULL) return icn_error_memory(error, strlen(nodes[node].name), "a layer's name");
+  const char *name = icn_arena_format(&lowering->plan->arena, "%s and 1 sibling", lowering->graph->nodes[p->nodes[0]].name);
+  if (name == NULL) return icn_error_memory(error, strlen(lowering->graph->nodes[node].name), "a layer's name");
   ICN_TRY(icn_lower_layer(lowering, name, p->nodes[0], p->nodes[1], &p->together, &p->operands[0], error));
   lowering->lowered[p->nodes[0]] = lowering->lowered[p->nodes[1]] = true;
   for (int i = 0; i < 2; i++) ICN_TRY(keep_other(lowering, &p->apart[i], &p->choice_apart[i], error));

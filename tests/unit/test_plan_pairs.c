@@ -110,7 +110,7 @@ static void a_pair_becomes_one_layer(void **state) {
   assert_null(merged_layer(&apart));
   assert_non_null(layer);
   assert_int_equal(plan.layer_count, apart.layer_count - 1);
-  assert_string_equal(layer->name, "conv0 and conv1");
+  assert_string_equal(layer->name, "conv0 and 1 sibling");
   assert_int_equal(layer->problem.turned, FIRST);
   assert_string_equal(icn_problem_key(&layer->problem, key), "conv 2x8x5x7 k104 r1x3 s1x1 p0,1 turned64 bias scale relu f32");
   assert_int_equal(strncmp(layer->why, "merge_pairs: one layer, ", 24), 0);
