@@ -18,25 +18,26 @@ __kernel void conv_direct(__global const STORE *x, int x_offset, __global const 
   const int oc = index % y_view.s5, ox = index / y_view.s5 % y_view.s7;
   const int oy = index / y_view.s5 / y_view.s7 % y_view.s6, n = index / y_view.s5 / y_view.s7 / y_view.s6;
 #ifdef TURNED /* h and w of window, dilation and padding change places */
-  if (oc >= extra.s6) {
-    w_view = w_view.s01324576;
-    window = window.s01325467;
-  }
+  const bool turned = oc >= extra.s6;
 #endif
+  const int kh = ICN_TURNED(w_view, s6, s7), kw = ICN_TURNED(w_view, s7, s6);
+  const int tap_y = ICN_TURNED(w_view, s2, s3), tap_x = ICN_TURNED(w_view, s3, s2);
+  const int dh = ICN_TURNED(window, s2, s3), dw = ICN_TURNED(window, s3, s2);
   const int channels = window.s6, first = oc / window.s7 * channels;
-  const int top = oy * window.s0 - window.s4, left = ox * window.s1 - window.s5;
+  const int top = oy * window.s0 - ICN_TURNED(window, s4, s5);
+  const int left = ox * window.s1 - ICN_TURNED(window, s5, s4);
 
   x += x_offset + n * x_view.s0 + first * x_view.s1;
   w += w_offset + oc * w_view.s0;
   MATH sum = 0;
-  for (int ky = 0; ky < w_view.s6; ky++) {
-    const int iy = top + ky * window.s2;
+  for (int ky = 0; ky < kh; ky++) {
+    const int iy = top + ky * dh;
     if (iy < 0 || iy >= x_view.s6) continue;
-    for (int kx = 0; kx < w_view.s7; kx++) {
-      const int ix = left + kx * window.s3;
+    for (int kx = 0; kx < kw; kx++) {
+      const int ix = left + kx * dw;
       if (ix < 0 || ix >= x_view.s7) continue;
       __global const STORE *pixel = x + iy * x_view.s2 + ix * x_view.s3;
-      __global const STORE *tap = w + ky * w_view.s2 + kx * w_view.s3;
+      __global const STORE *tap = w + ky * tap_y + kx * tap_x;
       for (int ic = 0; ic < channels; ic++) sum += pixel[ic * x_view.s1] * tap[ic * w_view.s1];
     }
   }

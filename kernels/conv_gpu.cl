@@ -38,9 +38,10 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / ROWS, 1))) void conv_g
   const int panel = (int)get_group_id(0), tile = (int)get_group_id(1) * BM, panels = (int)get_num_groups(0);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
 #ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
-  if (panel * BN >= out.s6) window = window.s10235476;
+  const bool turned = panel * BN >= out.s6;
 #endif
-  const int kh = window.s0, kw = window.s1, dh = window.s4, dw = window.s5;
+  const int kh = ICN_TURNED(window, s0, s1), kw = ICN_TURNED(window, s1, s0), dh = ICN_TURNED(window, s4, s5);
+  const int dw = ICN_TURNED(window, s5, s4), pad_y = ICN_TURNED(window, s6, s7), pad_x = ICN_TURNED(window, s7, s6);
   const int depth = (kh * kw * channels + BK - 1) / BK * BK;
 #ifdef SPLIT
   const int parts = out.s7, group = (int)get_group_id(2) / parts;
@@ -62,8 +63,8 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / ROWS, 1))) void conv_g
 #pragma unroll
   for (int i = 0; i < LOADS; i++) {
     const int m = tile + first + i * (ITEMS / BK), ox = m % ow, oy = m / ow % oh, n = m / ow / oh;
-    top[i] = m < rows ? oy * window.s2 - window.s6 : -(1 << 30); /* a surplus row is outside the image */
-    left[i] = ox * window.s3 - window.s7;
+    top[i] = m < rows ? oy * window.s2 - pad_y : -(1 << 30); /* a surplus row is outside the image */
+    left[i] = ox * window.s3 - pad_x;
     pixel[i] = n * h;
   }
   int ic = (begin + lane) % channels, kx = (begin + lane) / channels % kw, ky = (begin + lane) / channels / kw;

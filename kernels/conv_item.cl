@@ -33,13 +33,13 @@
 
 /* Pixel i of the item: its window's corner (a surplus row is outside the image), its sums. */
 #define START(i)                                                                                        \
-  const int m##i = row + i, left##i = m##i % ow * window.s3 - window.s7, image##i = m##i / ow / oh * h; \
-  const int top##i = m##i < rows ? m##i / ow % oh * window.s2 - window.s6 : -(1 << 30);                 \
+  const int m##i = row + i, left##i = m##i % ow * window.s3 - pad_x, image##i = m##i / ow / oh * h; \
+  const int top##i = m##i < rows ? m##i / ow % oh * window.s2 - pad_y : -(1 << 30);                 \
   float4 sum##i = 0;                                                                                    \
   SECOND_COLUMN(float4 more##i = 0;)
 /* A tap in the padding loads the tensor's first pixel and makes zeros of it: no branch, and offsets take half a pointer's registers. */
 #define TAP(i)                                                               \
-  const int y##i = top##i + ky * window.s4, x##i = left##i + kx * window.s5; \
+  const int y##i = top##i + ky * dh, x##i = left##i + kx * dw; \
   const bool inside##i = y##i >= 0 && y##i < h && x##i >= 0 && x##i < w;     \
   const int from##i = inside##i ? ((image##i + y##i) * w + x##i) * x_stride : 0;
 #define LOAD(i)                                \
@@ -84,9 +84,11 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const WE
   const int column = (int)get_global_id(0) * 4 * COLUMNS, row = (int)get_global_id(1) * PIXELS;
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, rows = out.s0, oh = out.s1, ow = out.s2;
 #ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
-  if (column >= out.s6) window = window.s10235476;
+  const bool turned = column >= out.s6;
 #endif
-  const int kh = window.s0, kw = window.s1, width = in.s4;
+  const int kh = ICN_TURNED(window, s0, s1), kw = ICN_TURNED(window, s1, s0), width = in.s4;
+  const int dh = ICN_TURNED(window, s4, s5), dw = ICN_TURNED(window, s5, s4);
+  const int pad_y = ICN_TURNED(window, s6, s7), pad_x = ICN_TURNED(window, s7, s6);
   if (column >= out.s4 || row >= rows) return;
   const size_t depth = (size_t)kh * kw * channels;
 #ifdef SPLIT

@@ -20,9 +20,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3;
   const int rows = out.s0, oh = out.s1, ow = out.s2, y_stride = out.s3, out_channels = out.s4;
 #ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
-  if (panel * NR >= out.s6) window = window.s10235476;
+  const bool turned = panel * NR >= out.s6;
 #endif
-  const int kh = window.s0, kw = window.s1, sh = window.s2, sw = window.s3, dh = window.s4, dw = window.s5;
+  const int kh = ICN_TURNED(window, s0, s1), kw = ICN_TURNED(window, s1, s0), sh = window.s2, sw = window.s3;
+  const int dh = ICN_TURNED(window, s4, s5), dw = ICN_TURNED(window, s5, s4);
+  const int pad_y = ICN_TURNED(window, s6, s7), pad_x = ICN_TURNED(window, s7, s6);
   const int panel_elems = kh * kw * channels * NR;
 
   x += x_offset + group * channels;
@@ -36,8 +38,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   int ox = tile % ow, oy = tile / ow % oh, n = tile / ow / oh;
 #pragma unroll
   for (int i = 0; i < MR; i++) {
-    top[i] = oy * sh - window.s6;
-    left[i] = ox * sw - window.s7;
+    top[i] = oy * sh - pad_y;
+    left[i] = ox * sw - pad_x;
     pixel[i] = (n * h + top[i]) * w + left[i];
     const int more = tile + i + 1 < rows, wrap_x = more & (ox + 1 == ow), wrap_y = wrap_x & (oy + 1 == oh);
     ox = wrap_x ? 0 : ox + more;

@@ -144,8 +144,9 @@ static void add_turned(icn_case_list *list) {
   static const struct {
     int64_t n, c, h, w, oc;
     int32_t turned;
-  } SIZES[] = {{1, 6, 8, 8, 96, 48},   {2, 17, 7, 5, 128, 64}, {1, 4, 9, 6, 97, 64},
-               {2, 3, 5, 8, 201, 192}, {1, 5, 6, 7, 14, 5},    {1, 7, 3, 3, 40, 8}};
+  } SIZES[] = {{1, 6, 8, 8, 96, 48}, {2, 17, 7, 5, 128, 64},  {1, 4, 9, 6, 97, 64},   {2, 3, 5, 8, 201, 192}, {1, 5, 6, 7, 14, 5},
+               {1, 7, 3, 3, 40, 8},  {1, 40, 5, 6, 136, 128}, {2, 48, 4, 5, 300, 256}}; /* the last two: at the panels of all, deep enough
+                                                                                           for parts */
   enum { LINE_COUNT = sizeof LINES / sizeof LINES[0], SIZE_COUNT = sizeof SIZES / sizeof SIZES[0] };
   for (int i = 0; i < LINE_COUNT * SIZE_COUNT; i++) {
     const int line = i / SIZE_COUNT, size = i % SIZE_COUNT, kind = line + size;

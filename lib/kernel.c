@@ -211,7 +211,7 @@ icn_status icn_row_emit(const icn_row *row, const icn_problem *problem, const ic
   for (int i = 0; i < emit->launch_count; i++) {
     icn_launch *launch = &emit->launch[i];
     if (icn_row_packs_halves(row, problem) && reads_packed(launch)) add_option(launch, " -D HALF_WEIGHTS");
-    if (problem->turned != 0) add_option(launch, " -D TURNED");
+    if (problem->turned != 0 && strcmp(launch->kernel, "sum_parts") != 0) add_option(launch, " -D TURNED");
   }
 done:
   return status;

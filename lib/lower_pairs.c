@@ -109,7 +109,12 @@ static bool select_forms(const icn_lowering *lowering, const icn_tunedb *tuning,
   return row->pack != NULL && icn_row_pack_bytes(row, &p->together, &p->choice_together.config) <= lowering->device->max_allocation_bytes;
 }
 
-static bool all_measured(const pair *p) { return p->choice_together.tuned && p->choice_apart[0].tuned && p->choice_apart[1].tuned; }
+/* All here, or all where the shipped lines come from: times of two machines do not compare. */
+static bool all_measured(const pair *p) {
+  const icn_choice *together = &p->choice_together, *apart = p->choice_apart;
+  return together->tuned && apart[0].tuned && apart[1].tuned && together->shipped == apart[0].shipped &&
+         together->shipped == apart[1].shipped;
+}
 
 static double seconds_apart(const pair *p) { return p->choice_apart[0].cost_seconds + p->choice_apart[1].cost_seconds; }
 

@@ -66,7 +66,8 @@ static void add_parts(icn_emit *emit, const icn_launch *whole, const icn_gpu_mat
   icn_launch_grid(launch, device, GROUP, true, icn_div_up(x->columns, 4), x->rows, x->groups);
   icn_launch_tensor(launch, ICN_OPERAND_SCRATCH);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
-  icn_launch_tensor(launch, whole->args[RESIDUAL].as.operand);
+  /* Without a residual something that is there anyway: naming x would keep it alive. */
+  icn_launch_tensor(launch, whole->args[RESIDUAL_STRIDE].as.i != 0 ? whole->args[RESIDUAL].as.operand : ICN_OPERAND_SCRATCH);
   icn_launch_tensor(launch, whole->args[Y].as.operand);
   icn_launch_int8(launch, (const int64_t[8]){x->rows, x->columns, line_of(x), out[3], out[5], parts, x->groups * biases * depth, biases});
   icn_launch_int(launch, whole->args[RESIDUAL_STRIDE].as.i);

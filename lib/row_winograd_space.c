@@ -1,6 +1,7 @@
 /* The configurations of the Winograd rows (row_winograd.c and row_winograd_split.c say what each value is). */
 #include <string.h>
 
+#include "row_gpu_split.h"
 #include "row_spaces.h"
 #include "row_support.h"
 #include "row_winograd.h"
@@ -103,6 +104,7 @@ size_t icn_winograd_space(const icn_problem *problem, const icn_device_desc *dev
 /* ----------------------------------------------------------- three launches */
 
 enum { PRODUCT = 1, PRODUCT_VALUES = 3, TRANSFORM_VW = 4, SPLIT_PARAMETERS = 5 };
+_Static_assert((int)PRODUCT_VALUES == (int)ICN_SPLIT, "the products of Winograd rows are whole: what splits them is not taken over");
 
 /* The space of the row that multiplies, and what an item of a transform can hold, as row_winograd_split.c has it. */
 typedef struct product_space {

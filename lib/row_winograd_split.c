@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cost.h"
+#include "row_gpu_split.h"
 #include "row_gpu_tile.h"
 #include "row_item_tile.h"
 #include "row_support.h"
@@ -13,6 +14,7 @@
 #include "rows.h"
 
 enum { PRODUCT = 1, PRODUCT_VALUES = 3, VW = 4 };
+_Static_assert((int)PRODUCT_VALUES == (int)ICN_SPLIT, "the products of Winograd rows are whole: what splits them is not taken over");
 
 /* A row that multiplies: how wide its panels of packed weights are, and to what multiple their depth is padded. */
 typedef struct product_row {

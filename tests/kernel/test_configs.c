@@ -165,10 +165,79 @@ static void a_depth_in_parts_gives_what_the_whole_does(void **state) {
   for (size_t r = 0; r < sizeof ROWS / sizeof ROWS[0]; r++) {
     const icn_row *row = icn_row_find(ROWS[r].row);
     icn_case_list *list = &f->lists[row->op == ICN_OP_CONV ? 0 : 1];
-    size_t done = 0;
-    for (size_t i = 0; i < list->count; i++) done += try_parts(f, row, &list->cases[i], i) ? 1 : 0;
-    print_message("%s: %zu cases in parts\n", row->name, done);
+    size_t done = 0, turned = 0;
+    for (size_t i = 0; i < list->count; i++) {
+      if (!try_parts(f, row, &list->cases[i], i)) continue;
+      done++;
+      turned += list->cases[i].problem.turned != 0 ? 1 : 0;
+    }
+    print_message("%s: %zu cases in parts, %zu with turned lines\n", row->name, done, turned);
     if (done < ROWS[r].least) fail_msg("%s: only %zu cases in parts", row->name, done);
+    if (row->op == ICN_OP_CONV && turned == 0) fail_msg("%s: no turned line in parts", row->name);
+  }
+}
+
+/* The case, small enough, for which the row has the most configurations. */
+static icn_case *richest_case(fixture *f, const icn_row *row, icn_problem *problem) {
+  const icn_device_desc *device = icn_runtime_desc(f->runtime);
+  icn_case_list *list = &f->lists[row->op == ICN_OP_CONV ? 0 : 1];
+  icn_case *best = NULL;
+  size_t most = 0;
+  for (size_t i = 0; i < list->count; i++) {
+    icn_case *c = &list->cases[i];
+    if (c->problem.op != row->op || (c->flags & ICN_CASE_SPECIAL) != 0 || icn_problem_flop(&c->problem) > MOST_FLOP) continue;
+    if (!icn_case_problem(c, ICN_CASE_DENSE, problem) || !icn_row_common_ok(problem, NULL) || !row->applies(problem, device, NULL))
+      continue;
+    const size_t count = icn_row_space(row, problem, device, 0, NULL);
+    if (count <= most) continue;
+    most = count;
+    best = c;
+  }
+  if (best != NULL) (void)icn_case_problem(best, ICN_CASE_DENSE, problem);
+  return best;
+}
+
+/* Every tile of a row on one problem that has use for each of them; those with items of 8 rows in two parts, too. */
+static size_t try_tiles(fixture *f, const icn_row *row, icn_case *c, const icn_problem *problem) {
+  const icn_device_desc *device = icn_runtime_desc(f->runtime);
+  icn_case_data data;
+  icn_check_bounds bounds;
+  icn_error error;
+  size_t done = 0;
+  memset(&bounds, 0, sizeof bounds);
+  if (icn_case_data_make(&data, c, ICN_CASE_RANDOM, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
+  for (size_t i = 0; i < icn_row_space(row, problem, device, 0, NULL); i++) {
+    icn_config config;
+    icn_check_result result;
+    (void)icn_row_space(row, problem, device, i, &config);
+    const int32_t *v = config.value;
+    if (v[ICN_SPLIT] > (v[ICN_GPU_ROWS] == 8 ? 2 : 0)) continue;
+    icn_kernel_check_config(f->runtime, device, row, &config, problem, &data, &bounds, false, &result);
+    if (result.outcome != ICN_CHECK_RIGHT && result.outcome != ICN_CHECK_DECLINED)
+      fail_msg("%s %d,%d,%d,%d: %s", row->name, (int)v[0], (int)v[1], (int)v[2], (int)v[3], result.text);
+    done += result.outcome == ICN_CHECK_RIGHT ? 1 : 0;
+  }
+  icn_check_bounds_free(&bounds, &data);
+  icn_case_data_free(&data);
+  return done;
+}
+
+static void every_tile_for_gpus_is_right(void **state) {
+  static const struct {
+    const char *row;
+    size_t least; /* tiles, on a device that has room for them */
+  } ROWS[] = {{"conv_gpu", 13}, {"matmul_packed_gpu", 13}, {"conv_item", 6}};
+  fixture *f = *state;
+  if (f->runtime == NULL) skip();
+  for (size_t r = 0; r < sizeof ROWS / sizeof ROWS[0]; r++) {
+    const icn_row *row = icn_row_find(ROWS[r].row);
+    icn_problem problem;
+    if (!is_wanted(row, icn_runtime_desc(f->runtime))) continue;
+    icn_case *c = richest_case(f, row, &problem);
+    if (c == NULL) fail_msg("%s: no case", row->name);
+    const size_t done = try_tiles(f, row, c, &problem);
+    print_message("%s: %zu tiles\n", row->name, done);
+    if (done < ROWS[r].least) fail_msg("%s: only %zu tiles", row->name, done);
   }
 }
 
@@ -176,6 +245,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_row_takes_it_computes),
       cmocka_unit_test(a_depth_in_parts_gives_what_the_whole_does),
+      cmocka_unit_test(every_tile_for_gpus_is_right),
   };
   return cmocka_run_group_tests_name("configs", tests, set_up, tear_down);
 }

@@ -259,6 +259,35 @@ static void all_measured_or_none(void **state) {
   builder_free(b);
 }
 
+/* What was measured here and what was measured elsewhere do not compare: as if nothing had been measured. */
+static void a_shipped_time_is_not_held_against_one_of_here(void **state) {
+  (void)state;
+  static const char *const KEYS[] = {"conv 1x384x8x8 k768 r1x3 s1x1 p0,1 turned384 bias scale relu f32",
+                                     "conv 1x384x8x8 k384 r1x3 s1x1 p0,1 bias scale y:/768 relu f32",
+                                     "conv 1x384x8x8 k384 r3x1 s1x1 p1,0 bias scale y:/768+384 relu f32"};
+  static const char *const ROW[] = {"conv_gpu"};
+  const double here = 3e-4;
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_GPU);
+  const icn_allocator allocator = icn_allocator_default();
+  char name[ICN_TUNE_DEVICE_BYTES], line[ICN_TUNE_LINE_BYTES];
+  icn_tunedb db = tuning_of(&device, KEYS, ROW, &here, 1);
+  builder *b = network_block();
+  icn_text text;
+  (void)icn_tunedb_device(&device, NULL, name);
+  icn_text_init(&text, &allocator);
+  for (int i = 1; i < 3; i++) {
+    const icn_tune_row half = {.key = KEYS[i], .row = ROW[0], .config = {{32, 32}}, .seconds = 1e-4};
+    assert_true(icn_tunedb_line(name, "", "", &half, line));
+    icn_text_append(&text, "%s\n", line);
+  }
+  assert_int_equal(icn_tunedb_add_shipped(&db, text.data, text.length, name, NULL), ICN_OK);
+  assert_int_equal(db.count, 3);
+  assert_true(is_merged(b, ICN_DEVICE_GPU, &(icn_plan_request){.tuning = &db}, NULL)); /* by cost; 300 us against 200 would not be */
+  icn_text_fini(&text);
+  icn_tunedb_fini(&db);
+  builder_free(b);
+}
+
 static void a_buffer_that_is_too_large_is_not_made(void **state) {
   (void)state;
   builder *b = network_block();
@@ -275,10 +304,15 @@ static void a_buffer_that_is_too_large_is_not_made(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_pair_becomes_one_layer),    cmocka_unit_test(order_does_not_matter),
-      cmocka_unit_test(what_is_no_pair_stays_apart), cmocka_unit_test(other_lines_are_pairs_too),
-      cmocka_unit_test(it_can_be_turned_off),        cmocka_unit_test(the_cheaper_form_is_taken),
-      cmocka_unit_test(all_measured_or_none),        cmocka_unit_test(a_buffer_that_is_too_large_is_not_made),
+      cmocka_unit_test(a_pair_becomes_one_layer),
+      cmocka_unit_test(order_does_not_matter),
+      cmocka_unit_test(what_is_no_pair_stays_apart),
+      cmocka_unit_test(other_lines_are_pairs_too),
+      cmocka_unit_test(it_can_be_turned_off),
+      cmocka_unit_test(the_cheaper_form_is_taken),
+      cmocka_unit_test(all_measured_or_none),
+      cmocka_unit_test(a_shipped_time_is_not_held_against_one_of_here),
+      cmocka_unit_test(a_buffer_that_is_too_large_is_not_made),
   };
   return cmocka_run_group_tests_name("plan_pairs", tests, NULL, NULL);
 }
