@@ -336,20 +336,27 @@ static void freedreno_has_fewer_units_than_it_says(void **state) {
   end(f);
 }
 
+/* The number in front of these words. */
+static double number_before(const char *text, const char *words) {
+  const char *at = strstr(text, words);
+  assert_non_null(at);
+  while (at > text && at[-1] != ' ') at--;
+  return strtod(at, NULL);
+}
+
 static void launches_are_reckoned_as_slow(void **state) {
   fixture *f = begin(state, &INTEL_UHD);
-  double seconds[2];
+  double seconds[2], launches = 0;
   for (int with = 0; with < 2; with++) {
     icn_context *context = with ? open_with(f, "intel_slow_launches", "none") : open_without(f, "intel_slow_launches", "none");
     char *text = plan_of(context, 0);
-    const char *expected = strstr(text, " ms expected");
-    assert_non_null(expected);
-    while (expected[-1] != ' ') expected--;
-    seconds[with] = strtod(expected, NULL) / 1e3;
+    seconds[with] = number_before(text, " ms expected") / 1e3;
+    launches = number_before(text, " launches of");
     icn_text_destroy(context, text);
     icn_context_destroy(context);
   }
-  assert_true(seconds[1] > seconds[0] + 100 * 25e-6); /* more than 100 launches, 27 us more each */
+  /* 27 us more for each launch that is left: how many that are depends on what the device below can do. */
+  assert_true(launches > 50 && seconds[1] > seconds[0] + launches * 25e-6);
   end(f);
 }
 

@@ -9,7 +9,7 @@
 enum {
   CLASSES = 10,
   SIDE = 139,
-  INPUT = 3 * SIDE * SIDE,
+  IMAGE_FLOATS = 3 * SIDE * SIDE,
   PAIRS = 4,
   BATCH = 3
 }; /* the last blocks are 3x3: 27 pixels, nearly whole tiles */
@@ -17,7 +17,7 @@ enum {
 typedef struct fixture {
   icn_context *context;
   icn_model *model;
-  float image[BATCH * INPUT];
+  float image[BATCH * IMAGE_FLOATS];
 } fixture;
 
 static int set_up(void **state) {
@@ -25,7 +25,7 @@ static int set_up(void **state) {
   icn_error error;
   if (icn_context_create(NULL, &f.context, &error) != ICN_OK) return -1;
   if (icn_model_load(f.context, "builtin:inception_v3:input=139,classes=10", &f.model, &error) != ICN_OK) return -1;
-  for (size_t i = 0; i < BATCH * INPUT; i++) f.image[i] = (float)(i * 7919 % 256) / 255.0F;
+  for (size_t i = 0; i < BATCH * IMAGE_FLOATS; i++) f.image[i] = (float)(i * 7919 % 256) / 255.0F;
   *state = &f;
   return 0;
 }
