@@ -67,6 +67,17 @@ static uint64_t packing_bytes(const icn_executor *executor, const icn_plan_buffe
   return icn_row_pack_room(layer->choice.row, &layer->problem, &layer->choice.config) * sizeof(float);
 }
 
+static bool is_weight(const icn_plan_buffer *buffer) {
+  return buffer->kind == ICN_BUFFER_CONSTANT || buffer->kind == ICN_BUFFER_PACKED || buffer->kind == ICN_BUFFER_ZEROS;
+}
+
+/* Bytes of the weights from buffer `index` of the plan on. */
+static uint64_t weights_coming(const icn_plan *plan, size_t index) {
+  uint64_t bytes = 0;
+  for (size_t i = index; i < plan->buffer_count; i++) bytes += is_weight(&plan->buffers[i]) ? plan->buffers[i].bytes : 0;
+  return bytes;
+}
+
 static icn_status upload(icn_executor *executor, size_t index, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_plan_buffer *wanted = &executor->plan.buffers[index];
@@ -79,7 +90,8 @@ static icn_status upload(icn_executor *executor, size_t index, icn_error *error)
   if (data == NULL) return icn_error_memory(error, (size_t)room, "packing weights");
   if (wanted->kind == ICN_BUFFER_CONSTANT) fill_constant(&executor->graph, wanted->value, data);
   if (wanted->kind == ICN_BUFFER_PACKED) ICN_TRY(fill_packed(executor, wanted->index, data, error));
-  ICN_TRY(icn_weight_acquire(executor->model, executor->runtime, data, wanted->bytes, &executor->weights[index], error));
+  ICN_TRY(icn_weight_acquire(executor->model, executor->runtime, data, wanted->bytes, weights_coming(&executor->plan, index),
+                             &executor->weights[index], error));
   executor->buffers[index] = icn_weight_buffer(executor->weights[index]);
   executor->memory.weight_bytes += wanted->bytes;
 done:
@@ -116,6 +128,11 @@ done:
   return status;
 }
 
+/* Where a buffer of the plan begins in its cl_mem. */
+static uint64_t first_byte(const icn_executor *executor, int buffer) {
+  return executor->weights[buffer] == NULL ? 0 : icn_weight_offset(executor->weights[buffer]);
+}
+
 /* ---------------------------------------------------------------- launches */
 
 static int64_t view_offset(const icn_problem *problem, int operand) {
@@ -131,7 +148,9 @@ static icn_status bind_step(icn_executor *executor, size_t index, icn_error *err
   for (int k = 0; k < ICN_OPERAND_COUNT; k++) {
     if (layer->place[k].buffer < 0) continue;
     operands[k] = executor->buffers[layer->place[k].buffer];
-    offsets[k] = layer->place[k].offset + view_offset(&layer->problem, k);
+    const uint64_t elem_bytes = k == ICN_OPERAND_PACKED && icn_row_packs_halves(layer->choice.row, &layer->problem) ? 2 : sizeof(float);
+    offsets[k] =
+        (int64_t)(first_byte(executor, layer->place[k].buffer) / elem_bytes) + layer->place[k].offset + view_offset(&layer->problem, k);
   }
   return icn_bound_create(executor->runtime, &layer->emit.launch[step->launch], operands, offsets, layer->name, &executor->bounds[index],
                           error);
@@ -379,8 +398,8 @@ icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *pl
   if (bytes == 0) return ICN_OK;
   float *stored = icn_allocate(allocator, (size_t)bytes);
   if (stored == NULL) return icn_error_memory(error, (size_t)bytes, "a value read from the device");
-  ICN_TRY(
-      icn_buffer_read(executor->runtime, executor->buffers[place->buffer], (uint64_t)place->offset * sizeof(float), bytes, stored, error));
+  ICN_TRY(icn_buffer_read(executor->runtime, executor->buffers[place->buffer],
+                          first_byte(executor, place->buffer) + (uint64_t)place->offset * sizeof(float), bytes, stored, error));
   icn_exec_gather(view, stored, data);
 done:
   icn_release(allocator, stored);

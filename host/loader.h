@@ -44,6 +44,8 @@
   X(clEnqueueReadBuffer)         \
   X(clEnqueueWriteBuffer)        \
   X(clEnqueueCopyBuffer)         \
+  X(clEnqueueMapBuffer)          \
+  X(clEnqueueUnmapMemObject)     \
   X(clEnqueueNDRangeKernel)      \
   X(clEnqueueMarkerWithWaitList) \
   X(clEnqueueBarrierWithWaitList)

@@ -6,7 +6,8 @@
 #include "runtime.h"
 #include "source.h"
 
-typedef struct icn_weight icn_weight; /* a buffer of weights on a device, reference-counted */
+typedef struct icn_weight icn_weight; /* weights on a device: a buffer, or a place in one; reference-counted */
+typedef struct icn_slab icn_slab;     /* a buffer that many weights lie in */
 typedef struct icn_model_file icn_model_file;
 
 struct icn_model {
@@ -17,16 +18,19 @@ struct icn_model {
   icn_model_file *files; /* external data */
   icn_source source;
   icn_tensor_info *inputs;
-  icn_mutex *mutex; /* guards the weights */
+  icn_mutex *mutex; /* guards the weights and slabs */
   icn_weight *weights;
+  icn_slab *slabs;
 };
 
-/* The buffer that holds exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded.
- * Weights are known by their packed bytes, so sharing can never be wrong. Release each one that was acquired. */
-icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, icn_weight **weight,
-                              icn_error *error);
+/* Exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded. Weights are known by
+ * their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: bytes of all weights that the caller is
+ * about to acquire, these included: on a CPU device they lie side by side in few buffers (host/weights.c says why). */
+icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, uint64_t coming,
+                              icn_weight **weight, icn_error *error);
 void icn_weight_release(icn_model *model, icn_weight *weight);
 icn_buffer *icn_weight_buffer(const icn_weight *weight);
+uint64_t icn_weight_offset(const icn_weight *weight); /* bytes into the buffer */
 /* Bytes of all weights on devices, each once. */
 uint64_t icn_model_weight_bytes(icn_model *model);
 

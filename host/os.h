@@ -13,6 +13,10 @@ typedef struct icn_mapping {
 icn_status icn_os_map(const char *path, icn_mapping *mapping, icn_error *error);
 void icn_os_unmap(icn_mapping *mapping);
 
+/* Asks for large pages where this memory is, whole small pages inside it; does nothing where the system has no such thing. Of use before
+ * the memory is touched: what is there already stays in small ones. */
+void icn_os_advise_large_pages(void *memory, size_t bytes);
+
 /* Writes a whole file: to a temporary beside it, then renamed, so that it is there whole or not at all. */
 icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error);
 /* Makes a folder and its parents; true when it is there afterwards. */

@@ -1,5 +1,7 @@
-/* Linux, Android, macOS and the other POSIX systems. X/Open 700 is POSIX.1-2008 plus realpath, which glibc hides otherwise. */
-#define _XOPEN_SOURCE     700
+/* Linux, Android, macOS and the other POSIX systems. X/Open 700 is POSIX.1-2008 plus realpath, which glibc hides otherwise; madvise is
+ * in neither. */
+#define _XOPEN_SOURCE 700
+#define _DEFAULT_SOURCE
 #define _FILE_OFFSET_BITS 64
 
 #include <dlfcn.h>
@@ -311,6 +313,21 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 
 void icn_mutex_lock(icn_mutex *mutex) { pthread_mutex_lock(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { pthread_mutex_unlock(&mutex->lock); }
+
+/* ------------------------------------------------------------------ memory */
+
+void icn_os_advise_large_pages(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const long page = sysconf(_SC_PAGESIZE);
+  if (page <= 0) return;
+  const uintptr_t size = (uintptr_t)page, first = ((uintptr_t)memory + size - 1) / size * size,
+                  end = ((uintptr_t)memory + bytes) / size * size;
+  if (end > first) (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* refused where the kernel was built without them */
+#else
+  (void)memory;
+  (void)bytes;
+#endif
+}
 
 /* ----------------------------------------------------------------- machine */
 

@@ -311,4 +311,10 @@ double icn_os_seconds(void) {
   return (double)ticks.QuadPart / (double)frequency.QuadPart;
 }
 
+/* Large pages want a right there that few accounts have. */
+void icn_os_advise_large_pages(void *memory, size_t bytes) {
+  (void)memory;
+  (void)bytes;
+}
+
 unsigned long icn_os_process(void) { return GetCurrentProcessId(); }

@@ -65,7 +65,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
       for (int ic = 0; ic < channels; ic++) {
         VEC b[NV];
 #pragma unroll
-        for (int j = 0; j < NV; j++) b[j] = WLOAD(j, weight);
+        for (int j = 0; j < NV; j++) {
+          b[j] = WLOAD(j, weight);
+          ICN_PREFETCH_WEIGHT(j, weight);
+        }
 #pragma unroll
         for (int i = 0; i < MR; i++) {
           const VEC a = row[i][ic];

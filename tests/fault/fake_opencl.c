@@ -74,6 +74,7 @@ cl_icd_dispatch fake_target;
   NAME(clEnqueueReadBuffer, (cl_command_queue q, cl_mem m, cl_bool block, size_t at, size_t n, void *data, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueReadBuffer(q, m, block, at, n, data, w, wait, event)) \
   NAME(clEnqueueWriteBuffer, (cl_command_queue q, cl_mem m, cl_bool block, size_t at, size_t n, const void *data, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueWriteBuffer(q, m, block, at, n, data, w, wait, event)) \
   NAME(clEnqueueCopyBuffer, (cl_command_queue q, cl_mem from, cl_mem to, size_t a, size_t b, size_t n, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueCopyBuffer(q, from, to, a, b, n, w, wait, event)) \
+  NAME(clEnqueueUnmapMemObject, (cl_command_queue q, cl_mem m, void *at, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueUnmapMemObject(q, m, at, w, wait, event)) \
   NAME(clEnqueueNDRangeKernel, LAUNCH, enqueue_kernel(q, k, dims, offset, global, local, w, wait, event))                                  \
   NAME(clEnqueueMarkerWithWaitList, (cl_command_queue q, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueMarkerWithWaitList(q, w, wait, event)) \
   NAME(clEnqueueBarrierWithWaitList, (cl_command_queue q, cl_uint w, const cl_event *wait, cl_event *event), fake_target.clEnqueueBarrierWithWaitList(q, w, wait, event))
@@ -183,6 +184,15 @@ RETAINED(RETAIN)
   }
 ENQUEUED(ENQUEUE)
 
+static void *CL_API_CALL my_clEnqueueMapBuffer(cl_command_queue q, cl_mem m, cl_bool block, cl_map_flags flags, size_t at, size_t n,
+                                               cl_uint w, const cl_event *wait, cl_event *event, cl_int *code) {
+  cl_int failure;
+  if (fake_fails("clEnqueueMapBuffer", &failure)) return no_object(failure, code);
+  void *memory = fake_target.clEnqueueMapBuffer(q, m, block, flags, at, n, w, wait, event, code);
+  if (memory != NULL && event != NULL) fake_count(1);
+  return memory;
+}
+
 static cl_int CL_API_CALL my_clCreateSubDevices(cl_device_id id, const cl_device_partition_property *p, cl_uint n, cl_device_id *ids,
                                                 cl_uint *found) {
   cl_uint made = 0;
@@ -221,6 +231,7 @@ EXPORT cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *ta
   RETAINED(PUT)
   ENQUEUED(PUT)
   PUT(clCreateSubDevices)
+  PUT(clEnqueueMapBuffer)
   fake_settings_from_environment();
   fake.loaded = 1;
   *entries_here = (cl_uint)(bytes / sizeof(void *));

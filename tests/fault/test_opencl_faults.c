@@ -6,6 +6,7 @@
 #include "fault/play.h"
 #include "kernel.h"
 #include "loader.h"
+#include "runtime.h"
 
 static void nothing_fails_unasked(void **state) {
   play_stage *stage = play_begin(state);
@@ -132,6 +133,32 @@ static void dividing_may_fail(void **state) {
   }
 }
 
+/* Buffers large enough for large pages are mapped once: without that they do, but one that stays mapped is no use. */
+static void mapping_may_fail(void **state) {
+  play_stage *stage = play_begin(state);
+  static const char *const MAPPING[] = {"clEnqueueMapBuffer", "clEnqueueUnmapMemObject"};
+  const icn_runtime_options options = {0};
+  icn_context *context = api_context();
+  icn_runtime *runtime = NULL;
+  icn_error error;
+  stage->driver->reset();
+  assert_int_equal(icn_runtime_create(context, icn_context_device(context, 0), &options, &runtime, &error), ICN_OK);
+  const long alive = stage->driver->alive;
+  for (int i = 0; i < 2; i++) {
+    icn_buffer *buffer = NULL;
+    fake_driver_fail(stage->driver, MAPPING[i], 1, CL_OUT_OF_RESOURCES);
+    const icn_status status = icn_buffer_create(runtime, 8 << 20, NULL, &buffer, &error);
+    assert_int_equal(stage->driver->calls, 1);
+    stage->driver->reset();
+    assert_int_equal(status, i == 0 ? ICN_OK : icn_cl_status(CL_OUT_OF_RESOURCES));
+    if (status != ICN_OK) assert_non_null(strstr(error.message, "CL_OUT_OF_RESOURCES"));
+    icn_buffer_destroy(buffer);
+    assert_int_equal(stage->driver->alive, alive);
+  }
+  icn_runtime_destroy(runtime);
+  icn_context_destroy(context);
+}
+
 /* Drivers that list nothing: a context without devices and a sentence why. */
 static void nothing_to_list_is_a_sentence(void **state) {
   play_stage *stage = play_begin(state);
@@ -228,6 +255,7 @@ int main(void) {
       cmocka_unit_test(every_call_may_fail),
       cmocka_unit_test(compiling_may_fail),
       cmocka_unit_test(dividing_may_fail),
+      cmocka_unit_test(mapping_may_fail),
       cmocka_unit_test(nothing_to_list_is_a_sentence),
       cmocka_unit_test(rows_above_the_limits_give_way),
       cmocka_unit_test(every_allocation_may_fail_on_the_reference),
