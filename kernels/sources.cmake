@@ -24,6 +24,7 @@ set(ICN_KERNEL_FILES
   kernels/matmul_direct.cl
   kernels/matmul_gpu.cl
   kernels/matmul_tile.cl
+  kernels/native.clh
   kernels/tile.clh
   kernels/pool.cl
   kernels/reduce.cl
