@@ -4,11 +4,12 @@
     compile.py --family mali|adreno --gpu NAME --index FILE --records DIR --work DIR --key TEXT --figures FILE [--all] COMMAND...
 
 The index is that of tests/vendors/programs. Kernels that are compiled: those of which a plan makes use; with --all those of every row for GPUs. COMMAND and an index is tests/vendors/build_programs on the GPU, which compiles a few seconds a kernel: so each kernel's record is kept
-in DIR/NAME under a hash of its source, options and TEXT (the compiler's versions), and a kernel that has one is not compiled again. Exit: 1 when
+in DIR/NAME under a hash of its preprocessed source, options and TEXT (the compiler's versions), and a kernel that has one is not compiled again. Exit: 1 when
 something is not built. The figures of the rows that are judged are appended to FILE."""
 
 import argparse
 import concurrent.futures
+import functools
 import hashlib
 import os
 import re
@@ -18,15 +19,33 @@ import sys
 CHUNK = 4  # kernels a process: what is lost when it is interrupted
 
 
+# What our sources ask of a compiler; any other such name makes the source itself count.
+ASKED = {"__OPENCL_VERSION__", "__clang__", "__x86_64__", "__aarch64__", "cl_intel_subgroups", "cl_intel_subgroups_short", "cl_khr_fp16"}
+
+
+@functools.lru_cache(maxsize=None)
+def preprocessed(path, options):
+    """What a GPU's compiler is left with, without extensions and with all that are asked for: comments and what is for other devices do not count."""
+    with open(path, encoding="utf-8") as file:
+        source = file.read()
+    conditions = " ".join(re.findall(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b(.*)", source, re.M))
+    unknown = set(re.findall(r"\b(?:__|cl_)\w+", conditions)) - ASKED
+    defined = re.findall(r"-D ?(\S+)", options) + ["__OPENCL_VERSION__=120"]
+    texts = [source] if unknown else []
+    for extensions in ([], [name for name in ASKED if name.startswith("cl_")]):
+        command = ["gcc", "-E", "-P", "-undef", "-nostdinc", "-x", "c"] + ["-D" + name for name in defined + sorted(extensions)] + [path]
+        texts.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return [text.encode() for text in texts]
+
+
 class Kernel:
     """A line of the index."""
 
     def __init__(self, line, folder, key):
         self.line = line
         self.program, self.name, self.target, self.rows, self.config, self.uses, self.options = line.split("\t")
-        with open(os.path.join(folder, self.program), "rb") as file:
-            text = file.read()
-        self.hash = hashlib.sha256(b"\0".join([text, self.name.encode(), self.options.encode(), key.encode()])).hexdigest()[:24]
+        text = preprocessed(os.path.join(folder, self.program), self.options)
+        self.hash = hashlib.sha256(b"\0".join([*text, self.name.encode(), self.options.encode(), key.encode()])).hexdigest()[:24]
 
     def is_planned(self):
         return "plan" in self.uses.split(",")
