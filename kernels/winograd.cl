@@ -146,22 +146,22 @@ static void store_line(const VEC *line, VEC bias, const target *to, int oy, int 
   }
 }
 
-/* The same where every pixel lies inside the image and has all lanes, and nothing but a ReLU or nothing follows: most tiles of most
- * networks. Without a condition for each pixel it takes half the time. */
-static inline void store_whole_line(const VEC *line, VEC bias, VEC least, __global STORE *y, int pixel_step) {
+/* The same for the first `count` pixels where all lanes count and nothing but a ReLU or nothing follows, as in most layers of most networks:
+ * half the time of conditions for each pixel. */
+static inline void store_plain_line(const VEC *line, VEC bias, VEC least, __global STORE *y, int pixel_step, int count) {
 #pragma unroll
   for (int b = 0; b < WM; b++) {
     const VEC v = line[b] + bias;
-    VSTORE(v < least ? least : v, 0, y + b * pixel_step);
+    if (b < count) VSTORE(v < least ? least : v, 0, y + b * pixel_step);
   }
 }
 
 /* y = A^T M A of VW channels of a tile at (oy, ox); m_step elements from point to point. */
 static void inverse_tile(__global const STORE *m, int m_step, VEC bias, const target *to, int oy, int ox) {
-  const int last_y = oy + (WDIM == 2 ? WM - 1 : STEP_Y(to->down) * (WM - 1)), last_x = ox + STEP_X(to->down) * (WM - 1);
-  const bool whole = last_y < to->oh && last_x < to->ow && to->lanes >= VW && to->residual_stride == 0 && to->function <= ICN_FN_RELU;
+  const bool plain = to->lanes >= VW && to->residual_stride == 0 && to->function <= ICN_FN_RELU;
   const VEC least = to->function == ICN_FN_RELU ? 0.0f : -INFINITY;
   const int row_step = to->ow * to->y_stride, pixel_step = STEP_Y(to->down) != 0 ? row_step : to->y_stride;
+  const int count = STEP_Y(to->down) != 0 ? to->oh - oy : to->ow - ox;
   __global STORE *y = to->y + ((size_t)oy * to->ow + ox) * to->y_stride;
   VEC line[WN], sums[WM];
 #if WDIM == 2
@@ -177,8 +177,8 @@ static void inverse_tile(__global const STORE *m, int m_step, VEC bias, const ta
 #pragma unroll
     for (int b = 0; b < WN; b++) line[b] = half_done[a * WN + b];
     icn_winograd_output(line, sums);
-    if (whole)
-      store_whole_line(sums, bias, least, y, pixel_step);
+    if (plain)
+      store_plain_line(sums, bias, least, y, pixel_step, count);
     else
       store_line(sums, bias, to, oy + a, ox);
   }
@@ -186,11 +186,30 @@ static void inverse_tile(__global const STORE *m, int m_step, VEC bias, const ta
 #pragma unroll
   for (int b = 0; b < WN; b++) line[b] = VLOAD(0, m + b * m_step);
   icn_winograd_output(line, sums);
-  if (whole)
-    store_whole_line(sums, bias, least, y, pixel_step);
+  if (plain)
+    store_plain_line(sums, bias, least, y, pixel_step, count);
   else
     store_line(sums, bias, to, oy, ox);
 #endif
+}
+
+/* Where a tile is: its image, and its row and column among that image's tiles. */
+typedef struct place {
+  int n, y, x;
+} place;
+
+static place place_of(int tile, int tiles_y, int tiles_x) {
+  const place p = {tile / (tiles_y * tiles_x), tile / tiles_x % tiles_y, tile % tiles_x};
+  return p;
+}
+
+/* The next tile's, without a division. */
+static void step_place(place *p, int tiles_y, int tiles_x) {
+  if (++p->x < tiles_x) return;
+  p->x = 0;
+  if (++p->y < tiles_y) return;
+  p->y = 0;
+  p->n++;
 }
 
 /* in: h, w, pixel stride, channels, leading padding of y and x, 1 when lines run down (WDIM 1); out: oh, ow, pixel stride, channels;
@@ -203,7 +222,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
   const int worker = (int)get_global_id(0), workers = (int)get_global_size(0);
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, down = in.s6;
   const int oh = out.s0, ow = out.s1, y_stride = out.s2, out_channels = out.s3;
-  const int tiles_x = grid.s1, image_tiles = grid.s0 * grid.s1, tiles = grid.s2, block = grid.s3, splits = grid.s4, panels = grid.s5;
+  const int tiles_y = grid.s0, tiles_x = grid.s1, tiles = grid.s2, block = grid.s3, splits = grid.s4, panels = grid.s5;
   const int blocks = (tiles + block - 1) / block, padded = (channels + VW - 1) / VW * VW;
   const int along_y = WDIM == 2 || down != 0 ? WM : 1, along_x = WDIM == 2 || down == 0 ? WM : 1;
 
@@ -219,24 +238,24 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
   for (int item = from; item < to; item++) {
     const int first = item / splits * block, split = item % splits;
     const int live = min(block, tiles - first), rows = max(live, MR);
-    if (item == from || split == 0)
-      for (int k = 0; k < rows; k++) {
-        const int tile = min(first + k, tiles - 1), n = tile / image_tiles, place = tile % image_tiles;
-        const int top = place / tiles_x * along_y * WS - in.s4, left = place % tiles_x * along_x * WS - in.s5;
-        transform_tile(x + (size_t)n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
-      }
+    place at = place_of(first, tiles_y, tiles_x);
+    for (int k = 0; k < rows && (item == from || split == 0); k++) {
+      const int top = at.y * along_y * WS - in.s4, left = at.x * along_x * WS - in.s5;
+      transform_tile(x + (size_t)at.n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
+      if (k + 1 < live) step_place(&at, tiles_y, tiles_x);
+    }
     for (int panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
       __global const WEIGHT *u = packed + (size_t)panel * POINTS * channels * NR;
       for (int p = 0; p < POINTS; p++, u += channels * NR)
         multiply(v + p * block * padded, padded, channels, u, rows, m + p * block * NR);
-      for (int k = 0; k < live; k++) {
-        const int tile = first + k, n = tile / image_tiles, place = tile % image_tiles;
-        const int oy = place / tiles_x * along_y, ox = place % tiles_x * along_x;
+      at = place_of(first, tiles_y, tiles_x);
+      for (int k = 0; k < live; k++, step_place(&at, tiles_y, tiles_x)) {
+        const int oy = at.y * along_y, ox = at.x * along_x;
         for (int j = 0; j < NV; j++) {
           const int oc = panel * NR + j * VW;
           if (oc >= out_channels) break;
-          const target to = {residual + (size_t)n * oh * ow * residual_stride + oc,
-                             y + (size_t)n * oh * ow * y_stride + oc,
+          const target to = {residual + (size_t)at.n * oh * ow * residual_stride + oc,
+                             y + (size_t)at.n * oh * ow * y_stride + oc,
                              residual_stride,
                              y_stride,
                              oh,
