@@ -6,17 +6,19 @@
  * tiles too; the last tile's surplus rows repeat the last pixel and are not stored. Weights are packed [group][panel][ky][kx][ic][NR], the
  * biases [group][panel][NR] behind them, both padded with zeros to whole panels of NR = NV * VW channels. Rows whose tap lies outside the
  * image read `zeros` (at least ic floats), so that the inner loop has no branch.
- * global: tiles, panels, groups; local: 1, 1, 1. Checked by icn_conv_tile_applies() in lib/row_conv_tile.c. */
+ * global: tiles of a block, panels, blocks of tiles times groups: in this order items run, so that a block's input or the weights stay in a
+ * cache (icn_cpu_tile_block); local: 1, 1, 1. Checked by icn_conv_tile_applies() in lib/row_conv_tile.c. */
 #include "tile.clh"
 
-/* in: h, w, pixel stride, channels of a group; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
+/* in: h, w, pixel stride, channels of a group, blocks; out: rows (n*oh*ow), oh, ow, pixel stride, channels of a group, first channel that the
  * activation is for (a multiple of VW), with -D TURNED first channel whose window is turned (a multiple of NR); window: kh, kw, stride, dilation, leading padding. residual_stride: pixels of the residual, 0 when there is none. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     __global const STORE *x, int x_offset, __global const WEIGHT *packed, int packed_offset, __global const STORE *residual,
     int residual_offset, __global STORE *y, int y_offset, __global const STORE *zeros, int zeros_offset, int8 in, int8 out, int8 window,
     int residual_stride, int function, float alpha, float beta) {
-  const int tile = (int)get_global_id(0) * MR, panel = (int)get_global_id(1), group = (int)get_global_id(2);
-  const int panels = (int)get_global_size(1), groups = (int)get_global_size(2);
+  const int blocks = in.s4, panels = (int)get_global_size(1), groups = (int)get_global_size(2) / blocks;
+  const int group = (int)get_global_id(2) / blocks, block = (int)get_global_id(2) % blocks, panel = (int)get_global_id(1);
+  const int tile = (block * (int)get_global_size(0) + (int)get_global_id(0)) * MR;
   const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3;
   const int rows = out.s0, oh = out.s1, ow = out.s2, y_stride = out.s3, out_channels = out.s4;
 #ifdef TURNED /* a window that is turned is a line: the same taps in the same order, along the other axis */
@@ -26,6 +28,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
   const int dh = ICN_TURNED(window, s4, s5), dw = ICN_TURNED(window, s5, s4);
   const int pad_y = ICN_TURNED(window, s6, s7), pad_x = ICN_TURNED(window, s7, s6);
   const int panel_elems = kh * kw * channels * NR;
+  if (tile >= rows) return; /* blocks need not divide the tiles */
 
   x += x_offset + group * channels;
   zeros += zeros_offset;
@@ -46,6 +49,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv_tile(
     oy = wrap_y ? 0 : oy + wrap_x;
     n += wrap_y;
   }
+
+  /* The first panel of a block brings the input to the cache: the next tile's pixels are called for here. */
+  if (panel == 0 && kh * kw * sh * sw == 1)
+    for (int i = 0; i < MR; i++)
+      for (int c = 0; c < channels; c += 16) ICN_PREFETCH(x + (size_t)min(tile + MR + i, rows - 1) * x_stride + c);
 
   VEC acc[MR][NV];
 #pragma unroll

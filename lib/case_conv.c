@@ -80,6 +80,8 @@ static void add_channels(icn_case_list *list) {
   add_square(list, 2, 16, 13, 16, 3);
   add_square(list, 5, 7, 1, 19, 3); /* 1x1 images */
   add_square(list, 7, 33, 3, 65, 1);
+  icn_case *c = add_square(list, 1, 192, 67, 65, 1); /* more pixels than a core's cache holds: computed in blocks */
+  c->flags |= ICN_CASE_LARGE;
 }
 
 static void add_groups(icn_case_list *list) {

@@ -96,20 +96,24 @@ static bool rows_are_runs(const icn_problem *problem, const icn_conv_sizes *s) {
 
 icn_status icn_conv_tile_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                               icn_error *error) {
-  (void)device, (void)error;
+  (void)error;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   const icn_params *p = &problem->params;
   const bool residual = icn_problem_has(problem, ICN_CONV_RESIDUAL), runs = rows_are_runs(problem, &s);
   const int64_t taps = runs ? 1 : s.kw, channels = runs ? s.kw * s.ic : s.ic; /* as the kernel sees a row of the window */
   icn_launch *launch = icn_emit_launch(emit, "conv_tile.cl", "conv_tile");
   icn_launch_options(launch, "-D MR=%d -D NV=%d -D VW=%d", (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
-  icn_launch_single_items(launch, tiles(&s, config), panels(&s, config), s.groups);
+  const double tile_bytes = 4.0 * (double)(config->value[MR] * p->stride[0] * p->stride[1] * s.ic);
+  const double panel_bytes = icn_weight_bytes(problem) * (double)(panel_width(config) * s.kh * s.kw * s.ic);
+  const int64_t block = icn_cpu_tile_block(device, tiles(&s, config), tile_bytes, panels(&s, config), panel_bytes);
+  const int64_t blocks = icn_div_up(tiles(&s, config), block);
+  icn_launch_single_items(launch, block, panels(&s, config), blocks * s.groups);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_optional(launch, problem, ICN_CONV_RESIDUAL);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
-  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels});
+  icn_launch_int8(launch, (const int64_t[8]){s.h, s.w, icn_view_pixel_stride(&problem->in[ICN_CONV_X]), channels, blocks});
   icn_launch_int8(launch, (const int64_t[8]){s.pixels, s.oh, s.ow, icn_view_pixel_stride(&problem->out), s.oc, problem->epilogue.from,
                                              problem->turned});
   icn_launch_int8(

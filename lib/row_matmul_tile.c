@@ -67,20 +67,22 @@ void icn_matmul_packed_pack(const icn_problem *problem, const icn_config *config
 
 icn_status icn_matmul_packed_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
                                   icn_error *error) {
-  (void)device;
   icn_status status = ICN_OK;
   icn_matmul_sizes s;
   ICN_REQUIRE(icn_matmul_collapse(problem, &s, NULL), ICN_UNSUPPORTED, "matmul_packed: the leading dimensions do not collapse");
   const int64_t row = s.m > 1 ? s.a_m : s.k;
   icn_launch *launch = icn_emit_launch(emit, "conv_tile.cl", "conv_tile");
   icn_launch_options(launch, "-D MR=%d -D NV=%d -D VW=%d", (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
-  icn_launch_single_items(launch, icn_div_up(s.m, config->value[MR]), icn_div_up(s.n, panel_width(config)), 1);
+  const int64_t tiles = icn_div_up(s.m, config->value[MR]), panels = icn_div_up(s.n, panel_width(config));
+  const int64_t block = icn_cpu_tile_block(device, tiles, 4.0 * (double)(config->value[MR] * s.k), panels,
+                                           icn_weight_bytes(problem) * (double)(panel_width(config) * s.k));
+  icn_launch_single_items(launch, block, panels, icn_div_up(tiles, block));
   icn_launch_tensor(launch, ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
   icn_launch_tensor(launch, icn_matmul_c_is_residual(problem) ? ICN_OPERAND_IN + 2 : ICN_OPERAND_IN + 0);
   icn_launch_tensor(launch, ICN_OPERAND_OUT);
   icn_launch_tensor(launch, ICN_OPERAND_ZEROS);
-  icn_launch_int8(launch, (const int64_t[8]){1, s.m, row, s.k});
+  icn_launch_int8(launch, (const int64_t[8]){1, s.m, row, s.k, icn_div_up(tiles, block)});
   icn_launch_int8(launch, (const int64_t[8]){s.m, 1, s.m, s.m > 1 ? s.y_m : s.n, s.n});
   icn_launch_int8(launch, (const int64_t[8]){1, 1, 1, 1, 1, 1, 0, 0});
   icn_launch_int(launch, icn_matmul_c_is_residual(problem) ? (s.m > 1 ? s.c_m : s.n) : 0);

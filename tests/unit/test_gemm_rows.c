@@ -2,6 +2,7 @@
 #include "row_gpu_split.h"
 #include "row_matmul.h"
 #include "row_space.h"
+#include "row_support.h"
 #include "select.h"
 #include "support/icn_test.h"
 
@@ -439,6 +440,53 @@ static void clblast_is_asked_only_for_what_it_can(void **state) {
   expect_declined("clblast_matmul", &p, &gpu, "leading dimension");
 }
 
+static void count_items(const char *row, const icn_problem *p, const icn_device_desc *device, size_t global[3], int64_t *blocks) {
+  icn_config config;
+  icn_emit emit;
+  icn_error error;
+  memset(&emit, 0, sizeof emit);
+  icn_row_find(row)->configure(p, device, &config);
+  if (icn_row_find(row)->emit(p, device, &config, &emit, &error) != ICN_OK) fail_msg("%s", error.message);
+  memcpy(global, emit.launch[0].global, 3 * sizeof *global);
+  for (int i = 0; i < emit.launch[0].arg_count; i++)
+    if (emit.launch[0].args[i].kind == ICN_ARG_INT8) { /* the first one is `in` */
+      *blocks = emit.launch[0].args[i].as.i8[4];
+      return;
+    }
+  fail_msg("%s has no sizes", row);
+}
+
+/* What does not fit a core's cache is computed in blocks that do, where that moves fewer bytes; no tile is left out. */
+static void large_inputs_come_in_blocks(void **state) {
+  (void)state;
+  icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const double cache = icn_cpu_core_cache(&device);
+  const icn_problem fits = conv(64, 17, 640, 1, 0), large = conv(256, 128, 256, 1, 0), narrow = conv(256, 128, 16, 1, 0);
+  const icn_problem product = matmul(20000, 512, 128);
+  const struct {
+    const char *row;
+    const icn_problem *problem;
+    int64_t rows;
+    bool cut;
+  } CASES[] = {{"conv_tile", &fits, 17 * 17, false},
+               {"conv_tile", &large, 128 * 128, true},
+               {"conv_tile", &narrow, 128 * 128, false}, /* one panel: the input comes by once anyway */
+               {"matmul_packed", &product, 20000, true}};
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    size_t global[3];
+    int64_t blocks = 0;
+    icn_config config;
+    icn_row_find(CASES[i].row)->configure(CASES[i].problem, &device, &config);
+    count_items(CASES[i].row, CASES[i].problem, &device, global, &blocks);
+    const int64_t tile = config.value[0], tiles = (CASES[i].rows + tile - 1) / tile;
+    assert_int_equal(blocks > 1, CASES[i].cut);
+    assert_int_equal((int64_t)global[2], blocks);
+    assert_in_range(global[0] * global[2], (size_t)tiles, (size_t)(tiles + blocks - 1)); /* all, and less than one more a block */
+    const double depth = i == 3 ? 128 : 256;
+    if (CASES[i].cut) assert_true((double)global[0] * (double)tile * depth * 4 <= cache / 2 + (double)tile * depth * 4);
+  }
+}
+
 /* Each kind of device takes the row that is written for it, with room to spare. */
 static void rows_for_the_device_are_cheaper(void **state) {
   (void)state;
@@ -474,6 +522,7 @@ int main(void) {
       cmocka_unit_test(packing_is_what_the_kernels_read),
       cmocka_unit_test(products_collapse_their_leading_dimensions),
       cmocka_unit_test(clblast_is_asked_only_for_what_it_can),
+      cmocka_unit_test(large_inputs_come_in_blocks),
       cmocka_unit_test(rows_for_the_device_are_cheaper),
   };
   return cmocka_run_group_tests_name("gemm_rows", tests, NULL, NULL);
