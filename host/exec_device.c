@@ -71,10 +71,10 @@ static bool is_weight(const icn_plan_buffer *buffer) {
   return buffer->kind == ICN_BUFFER_CONSTANT || buffer->kind == ICN_BUFFER_PACKED || buffer->kind == ICN_BUFFER_ZEROS;
 }
 
-/* Bytes of the weights from buffer `index` of the plan on. */
+/* Room for the weights from buffer `index` of the plan on. */
 static uint64_t weights_coming(const icn_plan *plan, size_t index) {
   uint64_t bytes = 0;
-  for (size_t i = index; i < plan->buffer_count; i++) bytes += is_weight(&plan->buffers[i]) ? plan->buffers[i].bytes : 0;
+  for (size_t i = index; i < plan->buffer_count; i++) bytes += is_weight(&plan->buffers[i]) ? icn_weight_room(plan->buffers[i].bytes) : 0;
   return bytes;
 }
 

@@ -24,11 +24,13 @@ struct icn_model {
 };
 
 /* Exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded. Weights are known by
- * their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: bytes of all weights that the caller is
- * about to acquire, these included: on a CPU device they lie side by side in few buffers (host/weights.c says why). */
+ * their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: the room, by
+ * icn_weight_room, of all weights that the caller is about to acquire, these included: on a CPU device they lie side by side in few buffers
+ * (host/weights.c says why). */
 icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, uint64_t coming,
                               icn_weight **weight, icn_error *error);
 void icn_weight_release(icn_model *model, icn_weight *weight);
+uint64_t icn_weight_room(uint64_t bytes);
 icn_buffer *icn_weight_buffer(const icn_weight *weight);
 uint64_t icn_weight_offset(const icn_weight *weight); /* bytes into the buffer */
 /* Bytes of all weights on devices, each once. */

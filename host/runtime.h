@@ -20,7 +20,7 @@ void icn_runtime_destroy(icn_runtime *runtime);
 /* The (sub-)device's description, calibration left 0. */
 const icn_device_desc *icn_runtime_desc(const icn_runtime *runtime);
 
-/* `initial` (may be NULL) is copied in. */
+/* `initial` (may be NULL) is copied in, and large buffers of CPU devices are mapped once: either waits for what is in the queue. */
 icn_status icn_buffer_create(icn_runtime *runtime, uint64_t bytes, const void *initial, icn_buffer **buffer, icn_error *error);
 void icn_buffer_destroy(icn_buffer *buffer);
 icn_status icn_buffer_write(icn_runtime *runtime, icn_buffer *buffer, uint64_t offset_bytes, uint64_t bytes, const void *data,

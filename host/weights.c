@@ -1,8 +1,9 @@
 /* Weights on devices, shared between the executors of one model.
  *
- * On a CPU device all weights of a model lie in slabs, buffers of up to 32 MiB. The memory behind a buffer begins with bytes of the C
- * library's, so that a large page (2 MiB) over the beginning of each weight would be out of reach for buffers of their own: most are
- * smaller than that. Elsewhere each weight is a buffer. */
+ * On a CPU device all weights of a model lie in slabs, buffers of up to 32 MiB, or of one weight that is larger. The memory behind a buffer
+ * begins with bytes of the C library's, so that a large page (2 MiB) over the beginning of each weight would be out of reach for buffers of
+ * their own: most are smaller than that. Elsewhere each weight is a buffer. One executor may write its weights to a slab that another one
+ * reads others from, by a queue of its own: the bytes are disjoint, and on a CPU memory is memory. */
 
 #include <string.h>
 
@@ -33,7 +34,7 @@ struct icn_weight {
   size_t references;
 };
 
-static uint64_t aligned(uint64_t bytes) { return (bytes + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT; }
+uint64_t icn_weight_room(uint64_t bytes) { return (bytes + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT; }
 
 /* A slab with room for `bytes`, the first one or a new one. */
 static icn_status find_slab(icn_model *model, icn_runtime *runtime, uint64_t bytes, uint64_t coming, icn_slab **result, icn_error *error) {
@@ -72,12 +73,12 @@ static icn_status upload(icn_model *model, icn_runtime *runtime, const void *dat
   icn_status status = ICN_OK;
   icn_slab *slab = NULL;
   if (icn_runtime_desc(runtime)->kind != ICN_DEVICE_CPU) return icn_buffer_create(runtime, weight->bytes, data, &weight->buffer, error);
-  ICN_TRY(find_slab(model, runtime, aligned(weight->bytes), coming, &slab, error));
+  ICN_TRY(find_slab(model, runtime, icn_weight_room(weight->bytes), coming, &slab, error));
   ICN_TRY(icn_buffer_write(runtime, slab->buffer, slab->used, weight->bytes, data, error));
   weight->slab = slab;
   weight->buffer = slab->buffer;
   weight->offset = slab->used;
-  slab->used += aligned(weight->bytes);
+  slab->used += icn_weight_room(weight->bytes);
   slab->weights++;
 done:
   if (status != ICN_OK && slab != NULL) release_slab(model, slab);

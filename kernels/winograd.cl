@@ -234,8 +234,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
   __global STORE *m = v + POINTS * block * padded, *window = m + POINTS * block * NR;
   __global const WEIGHT *bias = packed + (size_t)panels * POINTS * channels * NR;
 
-  const int from = (int)((long)blocks * splits * worker / workers), to = (int)((long)blocks * splits * (worker + 1) / workers);
-  for (int item = from; item < to; item++) {
+  const int from = (int)((long)blocks * splits * worker / workers), end = (int)((long)blocks * splits * (worker + 1) / workers);
+  for (int item = from; item < end; item++) {
     const int first = item / splits * block, split = item % splits;
     const int live = min(block, tiles - first), rows = max(live, MR);
     place at = place_of(first, tiles_y, tiles_x);

@@ -80,7 +80,9 @@ static void add_channels(icn_case_list *list) {
   add_square(list, 2, 16, 13, 16, 3);
   add_square(list, 5, 7, 1, 19, 3); /* 1x1 images */
   add_square(list, 7, 33, 3, 65, 1);
-  icn_case *c = add_square(list, 1, 192, 67, 65, 1); /* more pixels than a core's cache holds: computed in blocks */
+  icn_case *c = add_square(list, 1, 192, 67, 96, 1); /* more pixels than a core's cache holds, several panels: computed in blocks */
+  c->flags |= ICN_CASE_LARGE;
+  c = add(list, 1, 192, 95, 95, 96, &(window){{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 2});
   c->flags |= ICN_CASE_LARGE;
 }
 

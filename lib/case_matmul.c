@@ -35,7 +35,11 @@ static void add_sizes(icn_case_list *list) {
       icn_case_constant(c, 2, 1, (const int64_t[]){SIZES[i][1]});
       c->problem.epilogue.function = ICN_FN_RELU;
     }
-  static const int64_t LAYERS[][3] = {{1, 1000, 2048}, {1, 1000, 1024}, {3, 5, 2048}, {8, 1000, 2048}}; /* the networks' */
+  static const int64_t LAYERS[][3] = {{1, 1000, 2048},
+                                      {1, 1000, 1024},
+                                      {3, 5, 2048},
+                                      {8, 1000, 2048},
+                                      {8000, 100, 112}}; /* the networks', and one that is computed in blocks on CPU devices */
   for (size_t i = 0; i < sizeof LAYERS / sizeof LAYERS[0]; i++) {
     icn_case *c = add_matrix(list, LAYERS[i][0], LAYERS[i][1], LAYERS[i][2], true);
     c->flags |= ICN_CASE_LARGE;

@@ -78,9 +78,12 @@ static size_t count_buffers(icn_weight *const *weights) {
 static void use_weights(const fixture *f, icn_runtime *runtime) {
   icn_weight *weights[WEIGHTS];
   uint64_t coming = 0;
-  for (int i = 0; i < WEIGHTS; i++) coming += BYTES[i];
-  const uint64_t all = coming;
-  for (int i = 0; i < WEIGHTS; coming -= BYTES[i], i++) weights[i] = acquire(f, runtime, i, BYTES[i], coming);
+  uint64_t all = 0;
+  for (int i = 0; i < WEIGHTS; i++) {
+    coming += icn_weight_room(BYTES[i]);
+    all += BYTES[i];
+  }
+  for (int i = 0; i < WEIGHTS; coming -= icn_weight_room(BYTES[i]), i++) weights[i] = acquire(f, runtime, i, BYTES[i], coming);
   icn_weight *again = acquire(f, runtime, 3, BYTES[3], BYTES[3]);
   assert_ptr_equal(again, weights[3]);
   assert_int_equal(icn_model_weight_bytes(f->model), all);

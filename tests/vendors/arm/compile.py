@@ -28,8 +28,8 @@ def preprocessed(path, options):
     """What a GPU's compiler is left with, without extensions and with all that are asked for: comments and what is for other devices do not count."""
     with open(path, encoding="utf-8") as file:
         source = file.read()
-    conditions = " ".join(re.findall(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b(.*)", source, re.M))
-    unknown = set(re.findall(r"\b(?:__|cl_)\w+", conditions)) - ASKED
+    conditions = " ".join(re.findall(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b(.*)", source.replace("\\\n", " "), re.M))
+    unknown = set(re.findall(r"\b(?:__|cl_|FP_FAST_)\w+", conditions)) - ASKED
     defined = re.findall(r"-D ?(\S+)", options) + ["__OPENCL_VERSION__=120"]
     texts = [source] if unknown else []
     for extensions in ([], [name for name in ASKED if name.startswith("cl_")]):
