@@ -108,6 +108,7 @@ __kernel __attribute__((reqd_work_group_size(BN / 4, BM / ROWS, 1))) void conv_g
 
   const int oc = panel * BN + column, lanes = min(out.s4 - oc, 4);
 #ifdef SPLIT
+  (void)residual, (void)residual_offset, (void)residual_stride, (void)function, (void)alpha, (void)beta; /* the second launch's */
   y += y_offset + (size_t)part * rows * out.s3 + group * ((out.s4 + 3) / 4 * 4) + oc;
 #pragma unroll
   for (int i = 0; i < ROWS; i++)

@@ -138,6 +138,7 @@ __kernel void conv_item(__global const STORE *x, int x_offset, __global const WE
 #endif
 
 #ifdef SPLIT
+  (void)residual, (void)residual_offset, (void)residual_stride, (void)function, (void)alpha, (void)beta; /* the second launch's */
   y += y_offset + (size_t)part * rows * out.s3 + group * ((out.s4 + 3) / 4 * 4) + column;
   EACH_PIXEL(FINISH_PART)
 #else
