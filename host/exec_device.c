@@ -6,6 +6,7 @@
 #include "executor.h"
 #include "passes.h"
 #include "quirks.h"
+#include "slice.h"
 #include "tune_file.h"
 
 /* ----------------------------------------------------------------- weights */
@@ -140,7 +141,7 @@ static int64_t view_offset(const icn_problem *problem, int operand) {
   return operand == ICN_OPERAND_OUT ? problem->out.offset : 0;
 }
 
-static icn_status bind_step(icn_executor *executor, size_t index, icn_error *error) {
+static icn_status bind_slice(icn_executor *executor, size_t index, int slice, icn_error *error) {
   const icn_plan_step *step = &executor->plan.steps[index];
   const icn_plan_layer *layer = &executor->plan.layers[step->layer];
   icn_buffer *operands[ICN_OPERAND_COUNT] = {NULL};
@@ -149,11 +150,27 @@ static icn_status bind_step(icn_executor *executor, size_t index, icn_error *err
     if (layer->place[k].buffer < 0) continue;
     operands[k] = executor->buffers[layer->place[k].buffer];
     const uint64_t elem_bytes = k == ICN_OPERAND_PACKED && icn_row_packs_halves(layer->choice.row, &layer->problem) ? 2 : sizeof(float);
-    offsets[k] =
-        (int64_t)(first_byte(executor, layer->place[k].buffer) / elem_bytes) + layer->place[k].offset + view_offset(&layer->problem, k);
+    offsets[k] = (int64_t)(first_byte(executor, layer->place[k].buffer) / elem_bytes) + layer->place[k].offset +
+                 view_offset(&layer->problem, k) + slice * layer->slice_elems[k];
   }
-  return icn_bound_create(executor->runtime, &layer->emit.launch[step->launch], operands, offsets, layer->name, &executor->bounds[index],
-                          error);
+  return icn_bound_create(executor->runtime, &layer->emit.launch[step->launch], operands, offsets, layer->name,
+                          &executor->bounds[index * (size_t)executor->plan.slices + (size_t)slice], error);
+}
+
+/* Once, where every slice finds its operands in the same places; to have the time of each, once for each. */
+static icn_status bind_step(icn_executor *executor, size_t index, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_plan_layer *layer = &executor->plan.layers[executor->plan.steps[index].layer];
+  bool alike = !executor->profile;
+  for (int k = 0; k < ICN_OPERAND_COUNT; k++) alike = alike && layer->slice_elems[k] == 0;
+  for (int slice = 0; slice < (alike ? 1 : layer->slices); slice++) ICN_TRY(bind_slice(executor, index, slice, error));
+done:
+  return status;
+}
+
+static icn_bound *bound_of(const icn_executor *executor, size_t step, int slice) {
+  icn_bound *const *bounds = &executor->bounds[step * (size_t)executor->plan.slices];
+  return bounds[slice] != NULL ? bounds[slice] : bounds[0];
 }
 
 static icn_status fill_layers(icn_executor *executor, icn_error *error) {
@@ -168,10 +185,13 @@ static icn_status fill_layers(icn_executor *executor, icn_error *error) {
     executor->layers[i] = (icn_layer_info){.name = layer->name,
                                            .problem = icn_arena_text(&executor->arena, key, strlen(key)),
                                            .row = layer->choice.row->name,
-                                           .flop = icn_problem_flop(&layer->problem),
-                                           .bytes = icn_problem_bytes(&layer->problem),
+                                           .flop = layer->slices * icn_problem_flop(&layer->problem),
+                                           .bytes = layer->slices * icn_problem_bytes(&layer->problem),
+                                           .runs = layer->slices,
                                            .value = layer->node < 0 ? "" : graph->values[graph->nodes[layer->node].output].name};
     icn_emit_work(&layer->emit, &layer->problem, &executor->layers[i].row_flop, &executor->layers[i].row_bytes);
+    executor->layers[i].row_flop *= layer->slices;
+    executor->layers[i].row_bytes *= layer->slices;
     if (executor->layers[i].problem == NULL) return icn_error_memory(error, strlen(key) + 1, "the layers' properties");
   }
   executor->layer_count = plan->layer_count;
@@ -192,18 +212,20 @@ static icn_status fill_values(icn_executor *executor, icn_error *error) {
 
 /* ----------------------------------------------------------------- prepare */
 
+static size_t bound_count(const icn_plan *plan) { return plan->step_count * (size_t)plan->slices; }
+
 static icn_status allocate_tables(icn_executor *executor, icn_error *error) {
   const icn_plan *plan = &executor->plan;
   icn_arena *arena = &executor->arena;
   executor->buffers = icn_arena_array(arena, plan->buffer_count, sizeof *executor->buffers);
   executor->weights = icn_arena_array(arena, plan->buffer_count, sizeof *executor->weights);
-  executor->bounds = icn_arena_array(arena, plan->step_count, sizeof *executor->bounds);
+  executor->bounds = icn_arena_array(arena, bound_count(plan), sizeof *executor->bounds);
   executor->input_buffers = icn_arena_array(arena, executor->graph.input_count, sizeof(int));
   executor->output_buffers = icn_arena_array(arena, executor->graph.output_count, sizeof(int));
   executor->wanted = icn_arena_array(arena, executor->graph.output_count, sizeof *executor->wanted);
   if (executor->buffers == NULL || executor->weights == NULL || executor->bounds == NULL || executor->input_buffers == NULL ||
       executor->output_buffers == NULL || executor->wanted == NULL) {
-    return icn_error_memory(error, (2 * plan->buffer_count + plan->step_count) * sizeof(void *), "the executor's tables");
+    return icn_error_memory(error, (2 * plan->buffer_count + bound_count(plan)) * sizeof(void *), "the executor's tables");
   }
   for (size_t i = 0; i < executor->graph.input_count; i++) executor->input_buffers[i] = -1;
   for (size_t i = 0; i < executor->graph.output_count; i++) executor->output_buffers[i] = -1;
@@ -212,7 +234,7 @@ static icn_status allocate_tables(icn_executor *executor, icn_error *error) {
 
 static void release_launches_and_buffers(icn_executor *executor) {
   (void)icn_runtime_finish(executor->runtime, NULL);
-  for (size_t i = 0; executor->bounds != NULL && i < executor->plan.step_count; i++) icn_bound_destroy(executor->bounds[i]);
+  for (size_t i = 0; executor->bounds != NULL && i < bound_count(&executor->plan); i++) icn_bound_destroy(executor->bounds[i]);
   for (size_t i = 0; executor->buffers != NULL && executor->weights != NULL && i < executor->plan.buffer_count; i++) {
     if (executor->weights[i] != NULL) {
       icn_weight_release(executor->model, executor->weights[i]);
@@ -271,6 +293,7 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
   icn_arena_init(&tuning.arena, &executor->context->allocator);
   ICN_TRY(icn_tuning_load(executor->context, &desc, true, &tuning, error));
   ICN_TRY(icn_passes_run(&executor->graph, options->disabled_passes, NULL, error));
+  if (!executor->keep_values) ICN_TRY(icn_slice_batch(&executor->graph, &desc, options->disabled_passes, error));
   for (;;) {
     icn_error problem;
     const char *refused = NULL;
@@ -312,13 +335,26 @@ uint64_t icn_exec_info_bytes(const icn_tensor_info *info) {
   return elems * sizeof(float);
 }
 
-icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error) {
+/* Steps [begin, end) for one slice. *enqueued counts the launches of a run. */
+static icn_status enqueue_steps(icn_executor *executor, size_t begin, size_t end, int slice, size_t *enqueued, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_quirk *quirk = icn_quirk_of(icn_runtime_desc(executor->runtime), ICN_AVOID_LONG_QUEUES);
-  for (size_t i = 0; i < executor->plan.step_count; i++) {
-    ICN_TRY(icn_bound_enqueue(executor->runtime, executor->bounds[i], error));
-    if (quirk != NULL && (i + 1) % quirk->number == 0) ICN_TRY(icn_runtime_flush(executor->runtime, error));
+  for (size_t i = begin; i < end; i++) {
+    ICN_TRY(icn_bound_enqueue(executor->runtime, bound_of(executor, i, slice), error));
+    if (quirk != NULL && ++*enqueued % quirk->number == 0) ICN_TRY(icn_runtime_flush(executor->runtime, error));
   }
+done:
+  return status;
+}
+
+icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_plan *plan = &executor->plan;
+  size_t enqueued = 0;
+  ICN_TRY(enqueue_steps(executor, 0, plan->sliced_begin, 0, &enqueued, error));
+  for (int slice = 0; slice < plan->slices && plan->slices > 1; slice++)
+    ICN_TRY(enqueue_steps(executor, plan->sliced_begin, plan->sliced_end, slice, &enqueued, error));
+  ICN_TRY(enqueue_steps(executor, plan->sliced_end, plan->step_count, 0, &enqueued, error));
 done:
   return status;
 }
@@ -368,8 +404,10 @@ icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error) {
   if (status == ICN_OK) status = finished;
   if (status != ICN_OK || !executor->profile) return status;
   for (size_t i = 0; i < executor->layer_count; i++) executor->layers[i].seconds = 0;
-  for (size_t i = 0; i < executor->plan.step_count; i++) {
-    executor->layers[executor->plan.steps[i].layer].seconds += icn_bound_seconds(executor->runtime, executor->bounds[i]);
+  for (size_t i = 0; i < bound_count(&executor->plan); i++) {
+    if (executor->bounds[i] == NULL) continue;
+    const icn_plan_step *step = &executor->plan.steps[i / (size_t)executor->plan.slices];
+    executor->layers[step->layer].seconds += icn_bound_seconds(executor->runtime, executor->bounds[i]);
   }
   return ICN_OK;
 }

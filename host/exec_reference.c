@@ -12,7 +12,7 @@ static icn_status fill_layer(icn_executor *executor, const icn_node *node, icn_e
   char key[ICN_KEY_BYTES];
   icn_layer_info *layer = &executor->layers[executor->layer_count];
   const char *text = icn_op_name(node->op);
-  *layer = (icn_layer_info){.name = node->name, .row = "reference", .value = executor->graph.values[node->output].name};
+  *layer = (icn_layer_info){.name = node->name, .row = "reference", .runs = 1, .value = executor->graph.values[node->output].name};
   if (!is_graph_only(node->op)) {
     const icn_problem problem = icn_problem_from_node(&executor->graph, node, 0);
     text = icn_problem_key(&problem, key);

@@ -47,6 +47,7 @@ static void list_passes(char *text, size_t bytes) {
   append_name(text, bytes, "memory_reuse");
   append_name(text, bytes, "merge_pairs");
   append_name(text, bytes, "reshape_view");
+  append_name(text, bytes, "slice_batch");
   append_name(text, bytes, "all");
 }
 
@@ -74,9 +75,9 @@ icn_status icn_check_row_names(const char *list, icn_error *error) {
 /* -------------------------------------------------------------- life cycle */
 
 icn_tensor_info icn_exec_value_info(const icn_graph *graph, int value) {
-  const icn_value *v = &graph->values[value];
-  icn_tensor_info info = {.name = v->name, .rank = v->shape.rank};
-  for (int k = 0; k < info.rank; k++) info.dim[k] = v->shape.dim[k];
+  const icn_shape shape = icn_graph_whole_shape(graph, value);
+  icn_tensor_info info = {.name = graph->values[value].name, .rank = shape.rank};
+  for (int k = 0; k < info.rank; k++) info.dim[k] = shape.dim[k];
   return info;
 }
 

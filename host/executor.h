@@ -32,7 +32,7 @@ struct icn_executor {
   icn_plan plan;
   icn_buffer **buffers;                /* plan.buffer_count; own ones and, borrowed, those of `weights` */
   icn_weight **weights;                /* plan.buffer_count, NULL for own buffers */
-  icn_bound **bounds;                  /* plan.step_count */
+  icn_bound **bounds;                  /* plan.step_count * plan.slices; where a step is bound alike for all slices, the first alone */
   int *input_buffers, *output_buffers; /* for each graph input / output its plan buffer, -1: none */
   float **wanted;                      /* where the run in flight is to put each output, NULL: nowhere */
 

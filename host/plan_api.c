@@ -9,6 +9,7 @@
 #include "passes.h"
 #include "program.h"
 #include "quirks.h"
+#include "slice.h"
 #include "source_text.h"
 #include "tune.h"
 #include "tune_file.h"
@@ -81,6 +82,7 @@ static icn_status make(icn_model *model, const icn_plan_options *options, planne
   ICN_TRY(icn_check_row_names(options->forced_rows, error));
   ICN_TRY(icn_import(&model->source, options->shapes, options->shape_count, options->batch, &p->graph, error));
   ICN_TRY(icn_passes_run(&p->graph, options->disabled_passes, &p->passes, error));
+  ICN_TRY(icn_slice_batch(&p->graph, &p->device, options->disabled_passes, error));
   ICN_TRY(icn_plan_make(&p->graph, &p->device, &request, &p->plan, error));
 done:
   return status;
@@ -175,18 +177,18 @@ static int by_cost(const void *left, const void *right) {
   return strcmp(a->key, b->key);
 }
 
-static void add_problem(icn_tune_problem *problems, size_t *count, const icn_problem *problem, const icn_choice *choice) {
+static void add_problem(icn_tune_problem *problems, size_t *count, const icn_problem *problem, const icn_choice *choice, int runs) {
   char key[ICN_KEY_BYTES];
   (void)icn_problem_key(problem, key);
   for (size_t i = 0; i < *count; i++) {
     if (strcmp(problems[i].key, key) != 0) continue;
-    problems[i].layers++;
+    problems[i].layers += (size_t)runs;
     return;
   }
   icn_tune_problem *added = &problems[(*count)++];
   added->problem = *problem;
   memcpy(added->key, key, sizeof key);
-  added->layers = 1;
+  added->layers = (size_t)runs;
   added->row = choice->row;
   added->config = choice->config;
   added->expected_seconds = choice->cost_seconds;
@@ -205,8 +207,11 @@ icn_status icn_tune_problems(icn_model *model, const icn_plan_options *given, ic
   const size_t most = p.plan.layer_count + p.plan.other_count;
   *problems = icn_allocate_array(&model->context->allocator, most + 1, sizeof **problems);
   if (*problems == NULL) ICN_TRY(icn_error_memory(error, most * sizeof **problems, "the plan's problems"));
-  for (size_t i = 0; i < p.plan.layer_count; i++) add_problem(*problems, count, &p.plan.layers[i].problem, &p.plan.layers[i].choice);
-  for (size_t i = 0; i < p.plan.other_count; i++) add_problem(*problems, count, &p.plan.others[i].problem, &p.plan.others[i].choice);
+  for (size_t i = 0; i < p.plan.layer_count; i++) {
+    const icn_plan_layer *layer = &p.plan.layers[i];
+    add_problem(*problems, count, &layer->problem, &layer->choice, layer->slices);
+  }
+  for (size_t i = 0; i < p.plan.other_count; i++) add_problem(*problems, count, &p.plan.others[i].problem, &p.plan.others[i].choice, 1);
   qsort(*problems, *count, sizeof **problems, by_cost);
 done:
   planned_fini(&p);

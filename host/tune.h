@@ -9,7 +9,7 @@
 typedef struct icn_tune_problem {
   icn_problem problem;
   char key[ICN_KEY_BYTES];
-  size_t layers;      /* that have it */
+  size_t layers;      /* that have it, each as often as a run of the plan computes it */
   const icn_row *row; /* what selection takes, and how configured, before anything is measured here */
   icn_config config;
   double expected_seconds; /* of one layer */

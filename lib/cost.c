@@ -30,6 +30,11 @@ double icn_cost_launch_seconds(const icn_device_desc *device) {
   return is_gpu(device) ? GPU_LAUNCH_SECONDS : CPU_LAUNCH_SECONDS;
 }
 
+double icn_cost_core_cache(const icn_device_desc *device) {
+  const double least = 512 << 10, most = 2048 << 10, reported = (double)device->local_bytes;
+  return reported < least ? least : reported > most ? most : reported;
+}
+
 double icn_cost_of(const icn_device_desc *device, double flop, double bytes, double efficiency, int launches) {
   double arithmetic = flop / (icn_cost_flop_per_second(device) * fmax(efficiency, 1e-6));
   double traffic = bytes / icn_cost_bytes_per_second(device);

@@ -9,6 +9,8 @@ double icn_cost_flop_per_second(const icn_device_desc *device);
 double icn_cost_bytes_per_second(const icn_device_desc *device);
 /* Fixed seconds of one launch. */
 double icn_cost_launch_seconds(const icn_device_desc *device);
+/* Bytes of a CPU core's second-level cache. PoCL reports it as local memory. */
+double icn_cost_core_cache(const icn_device_desc *device);
 
 /* max(flop / (peak * efficiency), bytes / bandwidth) + launches. `efficiency` (0..1] is what the row reaches of the peak where arithmetic
  * limits it. */

@@ -99,6 +99,12 @@ void icn_graph_count_uses(const icn_graph *graph, int *uses) {
   for (size_t i = 0; i < graph->output_count; i++) uses[graph->outputs[i]]++;
 }
 
+icn_shape icn_graph_whole_shape(const icn_graph *graph, int value) {
+  icn_shape shape = graph->values[value].shape;
+  if (graph->values[value].sliced) shape.dim[0] *= graph->slices;
+  return shape;
+}
+
 void icn_graph_replace_value(icn_graph *graph, int from, int to) {
   for (size_t n = 0; n < graph->node_count; n++) {
     icn_node *node = &graph->nodes[n];

@@ -16,6 +16,7 @@ typedef struct icn_value {
   int producer;     /* node index, -1 for inputs and constants */
   const void *data; /* constants: dense in the model's order, little-endian; else NULL */
   bool is_input;
+  bool sliced; /* `shape` is that of one slice of the batch (slice.h) */
 } icn_value;
 
 typedef struct icn_node {
@@ -35,7 +36,9 @@ typedef struct icn_graph {
   size_t value_count, value_capacity;
   icn_node *nodes; /* in an order in which producers come before users */
   size_t node_count, node_capacity;
-  int *inputs; /* values; constants are not inputs */
+  int slices;       /* of the batch, 0 or 1: it is computed as a whole (slice.h) */
+  int sliced_nodes; /* so many nodes, from the first on, are computed once for each slice */
+  int *inputs;      /* values; constants are not inputs */
   size_t input_count;
   int *outputs;              /* values; an output may be a constant or an input */
   const char **output_names; /* the model's names (two outputs may be one value after passes) */
@@ -60,6 +63,8 @@ bool icn_graph_insert_node(icn_graph *graph, int index);
 void icn_graph_count_uses(const icn_graph *graph, int *uses);
 /* Points every reader of `from` (graph outputs too) at `to`. */
 void icn_graph_replace_value(icn_graph *graph, int from, int to);
+/* The shape of a value as its user sees it: of all slices together. */
+icn_shape icn_graph_whole_shape(const icn_graph *graph, int value);
 /* Every index in range, every shape known, producers before users, shapes fit their operations: ICN_FORMAT with the node's name otherwise.
  */
 icn_status icn_graph_validate(const icn_graph *graph, icn_error *error);

@@ -404,6 +404,19 @@ done:
   return status;
 }
 
+static icn_status rule_stack(const icn_graph *graph, const icn_node *node, icn_error *error) {
+  icn_status status = ICN_OK;
+  ICN_TRY(check_inputs(graph, node, 1, 1, error));
+  ICN_REQUIRE(graph->slices > 1, ICN_FORMAT, AT "the graph's batch has no slices", WHO(node));
+  const icn_shape *x = &input(graph, node, 0)->shape;
+  icn_shape expected = *x;
+  ICN_TRY(check_rank(node, "its input", x, 1, ICN_MAX_RANK, error));
+  expected.dim[0] *= graph->slices;
+  ICN_TRY(check_same_shape(node, "its output", out_shape(graph, node), &expected, error));
+done:
+  return status;
+}
+
 static const shape_rule RULES[ICN_OP_COUNT] = {
     [ICN_OP_CONV] = rule_conv,
     [ICN_OP_CONV_TRANSPOSE] = rule_conv_transpose,
@@ -423,6 +436,7 @@ static const shape_rule RULES[ICN_OP_COUNT] = {
     [ICN_OP_SLICE] = rule_slice,
     [ICN_OP_EXPAND] = rule_expand,
     [ICN_OP_CONCAT] = rule_concat,
+    [ICN_OP_STACK] = rule_stack,
 };
 
 /* Channels below `from` get no function: a convolution's own. */

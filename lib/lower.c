@@ -24,6 +24,20 @@ done:
   return status;
 }
 
+/* Nothing, where the slice was made in its part of the whole. */
+static icn_status lower_stack(icn_lowering *lowering, int n, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_node *node = &lowering->graph->nodes[n];
+  const icn_slot *whole = &lowering->slots[node->output];
+  const icn_slot to = {whole->storage, icn_lower_slice(lowering->graph, node, &whole->view)};
+  icn_slot from;
+  if (icn_lower_same_place(&lowering->slots[node->inputs[0]], &to)) return ICN_OK;
+  ICN_TRY(icn_lower_read_raw(lowering, node->inputs[0], &from, error));
+  ICN_TRY(icn_lower_copy(lowering, node->name, n, &from, &to, error));
+done:
+  return status;
+}
+
 /* What the output of RESHAPE, TRANSPOSE, SLICE or EXPAND is as a view of its input at `from`; false when that is not possible. */
 static bool seen_through(const icn_lowering *lowering, const icn_node *node, const icn_slot *from, icn_slot *seen) {
   const icn_shape *shape = &lowering->graph->values[node->output].shape;
@@ -98,6 +112,7 @@ static icn_status lower_node(icn_lowering *lowering, int n, icn_error *error) {
   const icn_node *node = &lowering->graph->nodes[n];
   if (node->op == ICN_OP_NONE || empty(lowering, node->output)) return ICN_OK;
   if (node->op == ICN_OP_CONCAT) return lower_concat(lowering, n, error);
+  if (node->op == ICN_OP_STACK) return lower_stack(lowering, n, error);
   for (int i = 0; i < node->input_count; i++) {
     if (empty(lowering, node->inputs[i])) {
       return icn_error_set(error, ICN_UNSUPPORTED, "node '%s': input %d of %s has no elements, but its output has", node->name, i,
@@ -148,7 +163,9 @@ icn_status icn_lower_layers(icn_lowering *lowering, icn_error *error) {
     if (first && graph->values[value].producer < 0) ICN_TRY(lower_outputs(lowering, value, error));
   }
   for (size_t n = 0; n < graph->node_count; n++) {
+    lowering->slicing = graph->slices > 1 && (int)n < graph->sliced_nodes;
     ICN_TRY(lower_node(lowering, (int)n, error));
+    lowering->slicing = false;
     if (graph->nodes[n].op != ICN_OP_NONE) ICN_TRY(lower_outputs(lowering, graph->nodes[n].output, error));
   }
 done:

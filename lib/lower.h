@@ -8,9 +8,10 @@
 /* One piece of memory that values (and views of them) lie in. While lowering, an icn_place's `buffer` is a storage. */
 typedef struct icn_storage {
   icn_buffer_kind kind;
-  int index;      /* INPUT, OUTPUT: position in the graph's list; PACKED: layer */
-  int value;      /* CONSTANT: graph value */
-  uint64_t bytes; /* of all that lies in it */
+  int index;           /* INPUT, OUTPUT: position in the graph's list; PACKED: layer */
+  int value;           /* CONSTANT: graph value */
+  uint64_t bytes;      /* of all that lies in it */
+  int64_t slice_elems; /* from one slice of the batch to the next, for the layers that are computed once for each; 0: the same place */
 } icn_storage;
 
 /* Where one value lies. */
@@ -35,6 +36,7 @@ typedef struct icn_lowering {
   int *concat_uses;   /* by graph value */
   int *uses;          /* by graph value, graph outputs included */
   bool *lowered;      /* by graph node: computed by the layer of another one */
+  bool slicing;       /* the layers being made are computed once for each slice of the batch */
   int zeros, library; /* storages, -1: none yet */
 } icn_lowering;
 
@@ -50,6 +52,8 @@ icn_status icn_lower_views(icn_lowering *lowering, icn_error *error);
 bool icn_lower_reshaped(const icn_view *view, const icn_shape *shape, icn_view *reshaped);
 /* The part of a CONCAT's output view that input `part` fills. */
 icn_view icn_lower_concat_part(const icn_graph *graph, const icn_node *concat, int part, const icn_view *joined);
+/* The part of a STACK's output view that its input fills: that of the first slice. */
+icn_view icn_lower_slice(const icn_graph *graph, const icn_node *stack, const icn_view *whole);
 /* True when kernels take the view as it is: NHWC for rank 4, dense for others. */
 bool icn_lower_plain(const icn_view *view);
 /* True when both name the same elements at the same places. */
@@ -100,6 +104,7 @@ icn_status icn_plan_finish(icn_lowering *lowering, icn_error *error);
 typedef struct icn_access {
   int buffer;
   bool writes;
+  bool sliced;        /* each slice of the batch has its own part of it; else all slices use the same bytes, one after the other */
   icn_view view;      /* offset: from the buffer's first element, in elements */
   int64_t begin, end; /* elements; the least range that holds the view */
 } icn_access;

@@ -8,7 +8,7 @@ int icn_lower_storage(icn_lowering *lowering, icn_buffer_kind kind, int index, i
       icn_arena_grow(&lowering->plan->arena, lowering->storages, lowering->storage_count, &lowering->storage_capacity, sizeof *storages);
   if (storages == NULL) return -1;
   lowering->storages = storages;
-  storages[lowering->storage_count] = (icn_storage){kind, index, value, bytes};
+  storages[lowering->storage_count] = (icn_storage){kind, index, value, bytes, 0};
   return (int)lowering->storage_count++;
 }
 
@@ -85,6 +85,7 @@ static icn_status place_operands(icn_lowering *lowering, icn_plan_layer *layer, 
     if (!uses_operand(&layer->emit, operand)) continue;
     layer->place[operand].buffer = operand_storage(lowering, layer, slots, operand);
     if (layer->place[operand].buffer < 0) return icn_error_memory(error, sizeof(icn_storage), "an operand's place");
+    if (lowering->slicing) layer->slice_elems[operand] = lowering->storages[layer->place[operand].buffer].slice_elems;
   }
   return ICN_OK;
 }
@@ -117,6 +118,7 @@ icn_status icn_lower_layer(icn_lowering *lowering, const char *name, int node, i
   layer->name = name;
   layer->node = node;
   layer->beside = beside;
+  layer->slices = lowering->slicing ? lowering->graph->slices : 1;
   layer->problem = *problem;
   ICN_TRY(choose(lowering, layer, error));
   ICN_TRY(icn_row_emit(layer->choice.row, problem, lowering->device, &layer->choice.config, &layer->emit, error));

@@ -1,5 +1,6 @@
 /* Where values lie. Two walks: backwards, consumers choose places for what they read (parts of a concat, what goes straight into a graph
  * output); forwards, everything else gets memory of its own or is a view of what it is made from. */
+#include <assert.h>
 #include <string.h>
 
 #include "lower.h"
@@ -29,6 +30,12 @@ icn_view icn_lower_concat_part(const icn_graph *graph, const icn_node *concat, i
   icn_view view = *joined;
   for (int i = 0; i < part; i++) view.offset += graph->values[concat->inputs[i]].shape.dim[axis] * joined->stride[axis];
   view.shape = graph->values[concat->inputs[part]].shape;
+  return view;
+}
+
+icn_view icn_lower_slice(const icn_graph *graph, const icn_node *stack, const icn_view *whole) {
+  icn_view view = *whole;
+  view.shape.dim[0] = graph->values[stack->inputs[0]].shape.dim[0];
   return view;
 }
 
@@ -63,6 +70,15 @@ static icn_status place_own(icn_lowering *lowering, int value, icn_error *error)
   return place_root(lowering, value, ICN_BUFFER_ARENA, 0, &view, error);
 }
 
+/* The slices of `value`, so many elements apart, lie one behind the other in its storage. All that is sliced and lies in one storage is
+ * a part of the same images, so one distance holds for it all. */
+static void place_slices(icn_lowering *lowering, int value, int64_t elems) {
+  icn_storage *storage = &lowering->storages[lowering->slots[value].storage];
+  assert(storage->slice_elems == 0 || storage->slice_elems == elems);
+  storage->slice_elems = elems;
+  if (storage->kind == ICN_BUFFER_INPUT) storage->bytes *= (uint64_t)lowering->graph->slices;
+}
+
 /* A graph input lies in its own buffer, dense; kernels that want another layout read a copy in the arena. */
 static icn_status place_inputs(icn_lowering *lowering, icn_error *error) {
   icn_status status = ICN_OK;
@@ -73,6 +89,7 @@ static icn_status place_inputs(icn_lowering *lowering, icn_error *error) {
     icn_view dense = icn_view_dense(shape), device;
     ICN_TRY(place_root(lowering, value, ICN_BUFFER_INPUT, (int)i, &dense, error));
     lowering->raw[value] = lowering->slots[value];
+    if (value_at(lowering, value)->sliced) place_slices(lowering, value, icn_shape_elems(shape));
     if (icn_lower_reshaped(&dense, shape, &device)) {
       lowering->slots[value].view = device;
       lowering->input_copied[value] = true; /* no copy is wanted */
@@ -156,6 +173,19 @@ done:
   return status;
 }
 
+/* Backwards: what is computed in slices is put straight into its part of the whole. */
+static icn_status place_stack(icn_lowering *lowering, const icn_node *node, icn_error *error) {
+  icn_status status = ICN_OK;
+  const int value = node->inputs[0];
+  if (unplaced(lowering, node->output)) ICN_TRY(place_own(lowering, node->output, error));
+  const icn_slot *whole = &lowering->slots[node->output];
+  const icn_view view = icn_lower_slice(lowering->graph, node, &whole->view);
+  place_slices(lowering, node->output, view.shape.dim[0] * whole->view.stride[0]);
+  if (unplaced(lowering, value) && icn_lower_plain(&view)) lowering->slots[value] = (icn_slot){whole->storage, view};
+done:
+  return status;
+}
+
 /* Backwards: a reshape whose result has its place (part of a concat, a graph output) wants its input there. */
 static void place_reshape_input(icn_lowering *lowering, const icn_node *node) {
   icn_slot out = lowering->slots[node->output];
@@ -194,6 +224,7 @@ icn_status icn_lower_views(icn_lowering *lowering, icn_error *error) {
   for (size_t n = graph->node_count; n-- > 0;) {
     const icn_node *node = &graph->nodes[n];
     if (node->op == ICN_OP_CONCAT) ICN_TRY(place_concat(lowering, node, error));
+    if (node->op == ICN_OP_STACK) ICN_TRY(place_stack(lowering, node, error));
     if (node->op == ICN_OP_RESHAPE) place_reshape_input(lowering, node);
   }
   for (size_t n = 0; n < graph->node_count; n++) {

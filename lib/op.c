@@ -7,7 +7,7 @@ static const char *const OP_NAMES[ICN_OP_COUNT] = {
     [ICN_OP_SOFTMAX] = "softmax",     [ICN_OP_LRN] = "lrn",       [ICN_OP_PAD] = "pad",
     [ICN_OP_RESAMPLE] = "resample",   [ICN_OP_COPY] = "copy",     [ICN_OP_RESHAPE] = "reshape",
     [ICN_OP_TRANSPOSE] = "transpose", [ICN_OP_SLICE] = "slice",   [ICN_OP_EXPAND] = "expand",
-    [ICN_OP_CONCAT] = "concat",
+    [ICN_OP_CONCAT] = "concat",       [ICN_OP_STACK] = "stack",
 };
 
 static const char *const FUNCTION_NAMES[] = {

@@ -27,6 +27,7 @@ typedef enum icn_op {
   ICN_OP_SLICE,     /* graph only: begin[], step[] per dim (step may be negative); the counts are the output's dims */
   ICN_OP_EXPAND,    /* graph only: broadcast to the output's shape */
   ICN_OP_CONCAT,    /* graph only: any number of inputs along `axis` */
+  ICN_OP_STACK,     /* graph only: the slices of a batch (slice.h), one behind the other along dim 0 */
   ICN_OP_COUNT
 } icn_op;
 

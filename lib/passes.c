@@ -23,7 +23,7 @@ static const icn_pass PASSES[] = {
 
 enum { PASS_COUNT = sizeof PASSES / sizeof PASSES[0], MOST_ROUNDS = 64 };
 
-static const char *const PLAN_SWITCHES[] = {"concat_view", "memory_reuse", "merge_pairs", "reshape_view"};
+static const char *const PLAN_SWITCHES[] = {"concat_view", "memory_reuse", "merge_pairs", "reshape_view", "slice_batch"};
 
 size_t icn_pass_count(void) { return PASS_COUNT; }
 

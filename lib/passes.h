@@ -13,7 +13,8 @@ typedef struct icn_pass {
 
 size_t icn_pass_count(void);
 const icn_pass *icn_pass_at(size_t index);
-/* True for the name of a pass, of one of the plan's switches (concat_view, memory_reuse, merge_pairs, reshape_view), or "all". */
+/* True for the name of a pass, of one of the plan's switches (concat_view, memory_reuse, merge_pairs, reshape_view, slice_batch), or "all".
+ */
 bool icn_pass_known(const char *name);
 /* Runs all but the disabled ones (comma-separated names), in order, until nothing changes; `report` (may be NULL) gets a line for
  * each pass that rewrote something or was off, and one that names the others.

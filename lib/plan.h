@@ -37,7 +37,9 @@ typedef struct icn_plan_layer {
   icn_choice choice;
   icn_emit emit;
   icn_place place[ICN_OPERAND_COUNT];
-  const char *why; /* other rows' reasons (when asked for), else NULL */
+  int slices;                             /* how often a run computes it: once for each slice of the batch (slice.h), else 1 */
+  int64_t slice_elems[ICN_OPERAND_COUNT]; /* how much further each operand's place is for the next slice */
+  const char *why;                        /* other rows' reasons (when asked for), else NULL */
 } icn_plan_layer;
 
 /* How a layer, or two, might have been computed instead (lower_pairs.c): the tuner measures that too. */
@@ -70,6 +72,10 @@ typedef struct icn_plan {
   size_t other_count, other_capacity;
   icn_plan_step *steps; /* in an order that an in-order queue may run */
   size_t step_count;
+  /* Steps [sliced_begin, sliced_end) run once for each slice: all of them for the first, then all for the next. A slice begins when the one
+   * before it has ended (they share memory); `depends` says what holds within one. */
+  size_t sliced_begin, sliced_end;
+  int slices; /* at least 1 */
   icn_plan_value *values;
   size_t value_count;
   uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */

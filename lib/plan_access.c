@@ -32,6 +32,13 @@ static icn_view operand_view(const icn_plan *plan, const icn_plan_layer *layer, 
   return flat(plan->buffers[layer->place[operand].buffer].bytes);
 }
 
+/* The view of all slices, from that of the first one. A slice's images are neighbours, so that they are one dimension with the slices. */
+static void add_slices(icn_view *view, int slices, int64_t slice_elems) {
+  if (slice_elems == 0 || view->shape.rank == 0) return;
+  if (view->shape.dim[0] == 1) view->stride[0] = slice_elems;
+  view->shape.dim[0] *= slices;
+}
+
 int icn_plan_accesses(const icn_plan *plan, const icn_plan_step *step, icn_access accesses[ICN_OPERAND_COUNT]) {
   const icn_plan_layer *layer = &plan->layers[step->layer];
   const icn_launch *launch = &layer->emit.launch[step->launch];
@@ -45,6 +52,8 @@ int icn_plan_accesses(const icn_plan *plan, const icn_plan_step *step, icn_acces
     access->buffer = layer->place[operand].buffer;
     access->writes = operand == ICN_OPERAND_OUT || operand >= ICN_OPERAND_SCRATCH;
     access->view = operand_view(plan, layer, operand);
+    access->sliced = layer->slice_elems[operand] > 0;
+    add_slices(&access->view, layer->slices, layer->slice_elems[operand]);
     access->view.offset += layer->place[operand].offset;
     set_range(access);
   }

@@ -47,10 +47,40 @@ static icn_status close_over(const icn_plan *plan, size_t step, uint64_t *before
   return ICN_OK;
 }
 
+/* True when the next slice's step overwrites what one of the two left of this slice, or reads of its own: bytes that all slices use, and
+ * that are also a slice's own. */
+static bool lost_between_slices(const icn_access *a, int a_count, const icn_access *b, int b_count) {
+  for (int i = 0; i < a_count; i++) {
+    for (int j = 0; j < b_count; j++) {
+      const bool common_writes = a[i].sliced ? b[j].writes : a[i].writes;
+      if (a[i].sliced != b[j].sliced && common_writes && icn_accesses_overlap(&a[i], &b[j])) return true;
+    }
+  }
+  return false;
+}
+
+static bool in_slices(const icn_plan *plan, size_t step) { return step >= plan->sliced_begin && step < plan->sliced_end; }
+
+static icn_status check_slices(const icn_plan *plan, size_t step, icn_error *error) {
+  icn_access mine[ICN_OPERAND_COUNT], others[ICN_OPERAND_COUNT];
+  const int count = icn_plan_accesses(plan, &plan->steps[step], mine);
+  for (size_t t = plan->sliced_begin; t <= step; t++) {
+    const int other_count = icn_plan_accesses(plan, &plan->steps[t], others);
+    if (!lost_between_slices(mine, count, others, other_count)) continue;
+    return icn_error_set(
+        error, ICN_MISMATCH,
+        "steps %zu (layer '%s') and %zu (layer '%s') run once for each slice of the batch, and one writes what is the other's "
+        "in another slice",
+        t, layer_of(plan, t), step, layer_of(plan, step));
+  }
+  return ICN_OK;
+}
+
 static icn_status check_step(const icn_plan *plan, size_t step, uint64_t *before, size_t words, icn_error *error) {
   icn_access mine[ICN_OPERAND_COUNT], others[ICN_OPERAND_COUNT];
   int count = icn_plan_accesses(plan, &plan->steps[step], mine);
   icn_status status = check_operands(plan, step, mine, count, error);
+  if (status == ICN_OK && in_slices(plan, step)) status = check_slices(plan, step, error);
   if (status == ICN_OK) status = close_over(plan, step, before, words, error);
   for (size_t t = 0; t < step && status == ICN_OK; t++) {
     if ((before[step * words + t / 64] >> t % 64 & 1U) != 0) continue;

@@ -8,7 +8,9 @@
 enum { MOST_NAME = 44, MOST_KEY = 84, MOST_ROW = 24 };
 
 typedef struct widths {
-  int name, key, row, rule; /* rule: 0 when every row was chosen by its expected time alone, and the column says nothing */
+  int name, key, row;
+  int rule; /* 0 when every row was chosen by its expected time alone, and the column says nothing */
+  int runs; /* 0 when no layer runs more than once */
 } widths;
 
 static void widen(int *width, size_t length, int most) {
@@ -17,7 +19,7 @@ static void widen(int *width, size_t length, int most) {
 }
 
 static widths measure(const icn_plan *plan) {
-  widths w = {5, 7, 3, 0};
+  widths w = {5, 7, 3, 0, plan->slices > 1 ? 6 : 0};
   char key[ICN_KEY_BYTES];
   for (size_t l = 0; l < plan->layer_count; l++) {
     widen(&w.name, strlen(plan->layers[l].name), MOST_NAME);
@@ -38,9 +40,11 @@ static void print_why(const char *why, icn_text *text) {
 
 static void print_layer(const icn_plan_layer *layer, const widths *w, icn_text *text) {
   char key[ICN_KEY_BYTES];
-  icn_text_append(text, "%-*s  %-*s  %-*s  %-*s%9.1f  %9.1f  %9.1f\n", w->name, layer->name, w->key, icn_problem_key(&layer->problem, key),
-                  w->row, layer->choice.row->name, w->rule, w->rule > 0 ? layer->choice.rule : "", icn_problem_flop(&layer->problem) / 1e6,
-                  icn_problem_bytes(&layer->problem) / 1024, layer->choice.cost_seconds * 1e6);
+  icn_text_append(text, "%-*s  %-*s  %-*s  %-*s", w->name, layer->name, w->key, icn_problem_key(&layer->problem, key), w->row,
+                  layer->choice.row->name, w->rule, w->rule > 0 ? layer->choice.rule : "");
+  if (w->runs > 0) icn_text_append(text, "%*d", w->runs, layer->slices);
+  icn_text_append(text, "%9.1f  %9.1f  %9.1f\n", icn_problem_flop(&layer->problem) / 1e6, icn_problem_bytes(&layer->problem) / 1024,
+                  layer->choice.cost_seconds * 1e6);
   print_why(layer->why, text);
 }
 
@@ -71,18 +75,26 @@ static void append_bytes(icn_text *text, uint64_t bytes) {
   }
 }
 
+static void print_slices(const icn_plan *plan, icn_text *text) {
+  if (plan->slices <= 1) return;
+  icn_text_append(text, "the batch goes through ");
+  append_count(text, plan->sliced_end - plan->sliced_begin, "launch", "launches");
+  icn_text_append(text, " in %d slices, one after the other, so that activations stay in the caches; then on as a whole\n", plan->slices);
+}
+
 static void print_totals(const icn_plan *plan, icn_text *text) {
   double flop = 0, seconds = 0;
   size_t programs = 0, copies = 0;
+  const size_t launches = plan->step_count + (plan->sliced_end - plan->sliced_begin) * (size_t)(plan->slices - 1);
   for (size_t l = 0; l < plan->layer_count; l++) {
-    flop += icn_problem_flop(&plan->layers[l].problem);
-    seconds += plan->layers[l].choice.cost_seconds;
+    flop += plan->layers[l].slices * icn_problem_flop(&plan->layers[l].problem);
+    seconds += plan->layers[l].slices * plan->layers[l].choice.cost_seconds;
     if (plan->layers[l].problem.op == ICN_OP_COPY) copies++;
   }
   for (size_t s = 0; s < plan->step_count; s++) programs += first_of_program(plan, s) ? 1 : 0;
   append_count(text, plan->layer_count, "layer", "layers");
   icn_text_append(text, " (copies: %zu), ", copies);
-  append_count(text, plan->step_count, "launch", "launches");
+  append_count(text, launches, "launch", "launches");
   icn_text_append(text, " of ");
   append_count(text, programs, "program", "programs");
   if (flop < 1e4) {
@@ -114,17 +126,18 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
                   device->flop_per_second > 0 ? "measured on the device or stated in its description"
                                               : "assumed for a middling device of its kind, not measured");
   for (size_t i = 0; i < graph->input_count; i++) {
-    const icn_value *value = &graph->values[graph->inputs[i]];
-    icn_text_append(text, "input  %s %s\n", value->name, icn_shape_text(&value->shape, shape));
+    const icn_shape whole = icn_graph_whole_shape(graph, graph->inputs[i]);
+    icn_text_append(text, "input  %s %s\n", graph->values[graph->inputs[i]].name, icn_shape_text(&whole, shape));
   }
   for (size_t o = 0; o < graph->output_count; o++) {
     const icn_value *value = &graph->values[graph->outputs[o]];
     icn_text_append(text, "output %s %s\n", graph->output_names[o], icn_shape_text(&value->shape, shape));
   }
-  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-*s%9s  %9s  %9s\n", w.name, "layer", w.key, "problem", w.row, "row", w.rule,
-                  w.rule > 0 ? "chosen" : "", "MFLOP", "KiB", "expect us");
+  icn_text_append(text, "\n%-*s  %-*s  %-*s  %-*s%*s%9s  %9s  %9s\n", w.name, "layer", w.key, "problem", w.row, "row", w.rule,
+                  w.rule > 0 ? "chosen" : "", w.runs, w.runs > 0 ? "runs" : "", "MFLOP", "KiB", "expect us");
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
   if (plan->untuned != NULL) icn_text_append(text, "%s\n", plan->untuned);
+  print_slices(plan, text);
   print_totals(plan, text);
 }

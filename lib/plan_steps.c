@@ -7,6 +7,18 @@
 
 static icn_status out_of_memory(icn_error *error, size_t bytes) { return icn_error_memory(error, bytes, "the plan"); }
 
+/* Sliced layers are neighbours: the graph's first nodes. */
+static void find_slices(icn_plan *plan) {
+  plan->slices = 1;
+  for (size_t s = 0; s < plan->step_count; s++) {
+    const int slices = plan->layers[plan->steps[s].layer].slices;
+    if (slices == 1) continue;
+    if (plan->slices == 1) plan->sliced_begin = s;
+    plan->slices = slices;
+    plan->sliced_end = s + 1;
+  }
+}
+
 static icn_status make_steps(icn_plan *plan, icn_error *error) {
   size_t count = 0, step = 0;
   for (size_t l = 0; l < plan->layer_count; l++) count += (size_t)plan->layers[l].emit.launch_count;
@@ -18,12 +30,14 @@ static icn_status make_steps(icn_plan *plan, icn_error *error) {
     }
   }
   plan->step_count = count;
+  find_slices(plan);
   return ICN_OK;
 }
 
 /* ------------------------------------------------------------------ memory */
 
-/* A storage lives from the first step that names it to the last. */
+/* A storage lives from the first step that names it to the last; one that takes up the slices, from the first step of a slice on: what
+ * one slice left there is there while the next one is computed. */
 static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
   const icn_plan *plan = lowering->plan;
   for (size_t i = 0; i < lowering->storage_count; i++) {
@@ -36,7 +50,8 @@ static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
     for (int a = 0; a < launch->arg_count; a++) {
       if (launch->args[a].kind != ICN_ARG_TENSOR) continue;
       icn_memory_piece *piece = &pieces[layer->place[launch->args[a].as.operand].buffer];
-      if (piece->first < 0) piece->first = (int)s;
+      const bool takes_slices = layer->slice_elems[launch->args[a].as.operand] > 0;
+      if (piece->first < 0) piece->first = takes_slices ? (int)plan->sliced_begin : (int)s;
       piece->last = (int)s;
     }
   }
@@ -68,7 +83,8 @@ done:
 static uint64_t at_least_four(uint64_t bytes) { return bytes < 4 ? 4 : bytes; }
 
 static uint64_t value_bytes(const icn_graph *graph, int value) {
-  return at_least_four((uint64_t)icn_shape_elems(&graph->values[value].shape) * sizeof(float));
+  const icn_shape shape = icn_graph_whole_shape(graph, value);
+  return at_least_four((uint64_t)icn_shape_elems(&shape) * sizeof(float));
 }
 
 /* Buffer 0 is the arena, then all inputs, all outputs, then what layers need. buffer_of[storage] is the answer. */

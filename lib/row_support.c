@@ -165,13 +165,8 @@ void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t 
 
 /* ------------------------------------------------------------ devices */
 
-double icn_cpu_core_cache(const icn_device_desc *device) {
-  const double least = 512 << 10, most = 2048 << 10, reported = (double)device->local_bytes;
-  return reported < least ? least : reported > most ? most : reported;
-}
-
 int64_t icn_cpu_tile_block(const icn_device_desc *device, int64_t tiles, double tile_bytes, int64_t panels, double panel_bytes) {
-  const double cache = icn_cpu_core_cache(device), input = (double)tiles * tile_bytes, weights = (double)panels * panel_bytes;
+  const double cache = icn_cost_core_cache(device), input = (double)tiles * tile_bytes, weights = (double)panels * panel_bytes;
   if (tiles <= 1 || input <= 1.5 * cache) return icn_max64(tiles, 1);
   const int64_t fitting = icn_max64(1, (int64_t)(cache / 2 / tile_bytes)), blocks = icn_div_up(tiles, fitting);
   const bool fewer = input + (double)blocks * weights < (double)panels * input + weights;

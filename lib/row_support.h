@@ -52,8 +52,6 @@ void icn_launch_grid(icn_launch *launch, const icn_device_desc *device, int64_t 
 
 /* Vector width for rows that are written for CPU devices: 4, 8 or 16. */
 int icn_cpu_vector(const icn_device_desc *device);
-/* A CPU core's second-level cache. PoCL reports it as local memory. */
-double icn_cpu_core_cache(const icn_device_desc *device);
 /* Order of the register tiles of a matrix product on a CPU device: blocks of so many tiles, in each all panels of weights, one after the
  * other. Either the tiles' input stays in a core's cache, or all of it comes by once for each panel: whatever moves fewer bytes. */
 int64_t icn_cpu_tile_block(const icn_device_desc *device, int64_t tiles, double tile_bytes, int64_t panels, double panel_bytes);

@@ -55,7 +55,7 @@ static double seconds_of(const icn_problem *problem, const icn_device_desc *devi
   const double weights = icn_weight_bytes(problem) * (double)(w.points * w.s.c * panels(&w, config) * panel_width(config));
   const double per_second = icn_cost_flop_per_second(device) / (2.0 * config->value[VW] * (double)icn_max64(device->compute_units, 1));
   double arithmetic = critical_operations(&w, device, config) / (per_second * 0.9);
-  if (4.0 * (double)slice_elems(&w, config) > icn_cpu_core_cache(device)) arithmetic *= 1.3; /* its scratch should not leave it */
+  if (4.0 * (double)slice_elems(&w, config) > icn_cost_core_cache(device)) arithmetic *= 1.3; /* its scratch should not leave it */
   const icn_conv_sizes *s = &w.s;
   const double traffic = (weights + 4.0 * (double)(s->pixels_in * s->c + s->pixels * s->k)) / icn_cost_bytes_per_second(device);
   return (arithmetic > traffic ? arithmetic : traffic) + 0.2 * (arithmetic < traffic ? arithmetic : traffic) +

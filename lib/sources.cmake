@@ -40,6 +40,7 @@ set(ICN_LIB_SOURCES
   lib/lower_views.c
   lib/lower_layers.c
   lib/lower_pairs.c
+  lib/slice.c
   lib/memplan.c
   lib/plan.c
   lib/plan_steps.c

@@ -170,6 +170,21 @@ static size_t *order_of_layers(const bench *b, const layer_times *times) {
   return order;
 }
 
+/* Which layers run more than once. */
+static void print_slices(const icn_executor *executor) {
+  size_t count = icn_executor_layer_count(executor), sliced = 0;
+  int runs = 1;
+  for (size_t i = 0; i < count; i++) {
+    const icn_layer_info layer = icn_executor_layer(executor, i);
+    if (layer.runs <= 1) continue;
+    runs = layer.runs;
+    sliced++;
+  }
+  if (sliced == 0) return;
+  printf("%zu of %zu layers run %d times, once for each slice of the batch; their figures are sums, the problem is that of one slice\n",
+         sliced, count, runs);
+}
+
 /* Units stand in the headings: lines are long enough with the problem. */
 static void print_layers(const bench *b, const icn_executor *executor, const layer_times *times, double flops, double bandwidth) {
   table t;
@@ -201,6 +216,7 @@ static void print_layers(const bench *b, const icn_executor *executor, const lay
   table_fini(&t);
   free(order);
   printf("all layers: %.2f ms of device time\n", times->total * 1e3);
+  print_slices(executor);
   if (flops > 0.0)
     printf(
         "measured peaks of the device: %.1f GFLOP/s, %.1f GB/s\n"
@@ -241,6 +257,7 @@ static void add_json_layers(cJSON *o, const icn_executor *executor, const layer_
     cJSON_AddStringToObject(entry, "row", layer.row);
     json_real(entry, "seconds", times->seconds[i]);
     json_real(entry, "share", times->total > 0.0 ? times->seconds[i] / times->total : 0.0);
+    json_whole(entry, "runs", (uint64_t)layer.runs);
     json_real(entry, "flop", layer.flop);
     json_real(entry, "bytes", layer.bytes);
     json_real(entry, "row_flop", layer.row_flop);

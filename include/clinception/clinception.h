@@ -297,6 +297,8 @@ typedef struct icn_layer_info {
   const char *value;   /* the name of the value that it writes (icn_executor_value), the first of two, "" for a change of layout */
   double row_flop;     /* what the row does instead: a Winograd row has fewer products, and transforms (a multiply-add is 2) */
   double row_bytes;    /* bytes as the row has them: weights as it packs them, what its launches hand to each other */
+  int runs;            /* how often a run of the executor computes the problem: on a CPU, once for each slice of a batch; else 1. flop,
+                        * bytes, seconds, row_flop and row_bytes are of all of them together */
 } icn_layer_info;
 ICN_API size_t icn_executor_layer_count(const icn_executor *executor);
 ICN_API icn_layer_info icn_executor_layer(const icn_executor *executor, size_t index);

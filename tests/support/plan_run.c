@@ -30,20 +30,21 @@ static void fill_buffers(const icn_plan *plan, const icn_graph *graph, const flo
     for (size_t i = 0; i < count; i++) run->buffers[b][i] = buffer->kind == ICN_BUFFER_ZEROS ? 0 : NAN;
     if (buffer->kind == ICN_BUFFER_CONSTANT) fill_constant(&graph->values[buffer->value], run->buffers[b]);
     if (buffer->kind != ICN_BUFFER_INPUT) continue;
-    int64_t elems = icn_shape_elems(&graph->values[graph->inputs[buffer->index]].shape);
+    const icn_shape shape = icn_graph_whole_shape(graph, graph->inputs[buffer->index]);
+    int64_t elems = icn_shape_elems(&shape);
     memcpy(run->buffers[b], inputs[buffer->index], (size_t)elems * sizeof(float));
   }
 }
 
-static float *operand(const icn_test_run *run, const icn_plan_layer *layer, int index) {
-  return run->buffers[layer->place[index].buffer] + layer->place[index].offset;
+static float *operand(const icn_test_run *run, const icn_plan_layer *layer, int index, int slice) {
+  return run->buffers[layer->place[index].buffer] + layer->place[index].offset + slice * layer->slice_elems[index];
 }
 
 static bool touch_scratch(const icn_test_run *run, const icn_plan_layer *layer, int number, bool fill) {
   bool kept = true;
   for (int s = 0; s < ICN_MAX_SCRATCH; s++) {
     if (layer->place[ICN_OPERAND_SCRATCH + s].buffer < 0) continue;
-    float *scratch = operand(run, layer, ICN_OPERAND_SCRATCH + s);
+    float *scratch = operand(run, layer, ICN_OPERAND_SCRATCH + s, 0);
     size_t count = (size_t)(layer->emit.scratch_bytes[s] / sizeof(float));
     for (size_t i = 0; i < count; i++) {
       if (fill) scratch[i] = (float)(number * 2 + s);
@@ -53,7 +54,7 @@ static bool touch_scratch(const icn_test_run *run, const icn_plan_layer *layer, 
   return kept;
 }
 
-static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const icn_plan_step *step, const icn_test_run *run,
+static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const icn_plan_step *step, int slice, const icn_test_run *run,
                            icn_error *error) {
   const icn_plan_layer *layer = &plan->layers[step->layer];
   const void *in[ICN_MAX_INPUTS] = {NULL};
@@ -66,13 +67,13 @@ static icn_status run_step(const icn_plan *plan, const icn_graph *graph, const i
   for (int i = 0; i < ICN_MAX_INPUTS; i++) {
     if (!icn_problem_has(&layer->problem, i)) continue;
     if (layer->place[i].buffer >= 0) {
-      in[i] = operand(run, layer, i);
+      in[i] = operand(run, layer, i, slice);
     } else { /* packed */
       in[i] = unpacked[i] = malloc((size_t)icn_plan_constant_elems(graph, layer, i) * sizeof(float));
       icn_plan_constant(graph, layer, i, unpacked[i]);
     }
   }
-  icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT), NULL, error);
+  icn_status status = icn_ref_compute(&layer->problem, in, operand(run, layer, ICN_OPERAND_OUT, slice), NULL, error);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) free(unpacked[i]);
   return status;
 }
@@ -84,6 +85,21 @@ static bool ready(const icn_plan_step *step, const bool *done) {
   return true;
 }
 
+/* Steps [begin, end) once, in their order or, with a seed, in another one that their dependencies allow. */
+static icn_status run_steps(const icn_plan *plan, const icn_graph *graph, size_t begin, size_t end, int slice, bool *done, uint32_t *seed,
+                            const icn_test_run *run, icn_error *error) {
+  icn_status status = ICN_OK;
+  const size_t count = end - begin;
+  for (size_t i = begin; i < end; i++) done[i] = false;
+  for (size_t finished = 0; finished < count && status == ICN_OK; finished++) {
+    size_t step = *seed == 0 ? finished : icn_test_random(seed) % count;
+    while (done[begin + step] || !ready(&plan->steps[begin + step], done)) step = (step + 1) % count;
+    status = run_step(plan, graph, &plan->steps[begin + step], slice, run, error);
+    done[begin + step] = true;
+  }
+  return status;
+}
+
 icn_status icn_test_run_plan(const icn_plan *plan, const icn_graph *graph, const float *const *inputs, uint32_t seed, icn_test_run *run,
                              icn_error *error) {
   icn_status status = ICN_OK;
@@ -91,12 +107,10 @@ icn_status icn_test_run_plan(const icn_plan *plan, const icn_graph *graph, const
   run->buffers = calloc(plan->buffer_count, sizeof *run->buffers);
   bool *done = calloc(plan->step_count + 1, sizeof *done);
   fill_buffers(plan, graph, inputs, run);
-  for (size_t finished = 0; finished < plan->step_count && status == ICN_OK; finished++) {
-    size_t step = seed == 0 ? finished : icn_test_random(&seed) % plan->step_count;
-    while (done[step] || !ready(&plan->steps[step], done)) step = (step + 1) % plan->step_count;
-    status = run_step(plan, graph, &plan->steps[step], run, error);
-    done[step] = true;
-  }
+  status = run_steps(plan, graph, 0, plan->sliced_begin, 0, done, &seed, run, error);
+  for (int slice = 0; slice < plan->slices && plan->slices > 1 && status == ICN_OK; slice++)
+    status = run_steps(plan, graph, plan->sliced_begin, plan->sliced_end, slice, done, &seed, run, error);
+  if (status == ICN_OK) status = run_steps(plan, graph, plan->sliced_end, plan->step_count, 0, done, &seed, run, error);
   free(done);
   return status;
 }

@@ -1,4 +1,5 @@
 /* The rows of CONV and MATMUL without a device: what they decline, which tiles they take, how they pack. */
+#include "cost.h"
 #include "row_gpu_split.h"
 #include "row_matmul.h"
 #include "row_space.h"
@@ -460,7 +461,7 @@ static void count_items(const char *row, const icn_problem *p, const icn_device_
 static void large_inputs_come_in_blocks(void **state) {
   (void)state;
   icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
-  const double cache = icn_cpu_core_cache(&device);
+  const double cache = icn_cost_core_cache(&device);
   const icn_problem fits = conv(64, 17, 640, 1, 0), large = conv(256, 128, 256, 1, 0), narrow = conv(256, 128, 16, 1, 0);
   const icn_problem product = matmul(20000, 512, 128);
   const struct {

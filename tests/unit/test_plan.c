@@ -206,7 +206,7 @@ static bool share_an_element(const icn_access *a, const icn_access *b) {
 }
 
 static icn_access random_access(uint32_t *seed, int64_t pixel) {
-  icn_access access = {0, true, {{0}, {0}, 0}, 0, 0};
+  icn_access access = {.buffer = 0, .writes = true};
   icn_shape shape =
       shape4(1 + icn_test_random(seed) % 2, 1 + icn_test_random(seed) % 5, 1 + icn_test_random(seed) % 3, 1 + icn_test_random(seed) % 3);
   access.view = icn_view_device(&shape, pixel);

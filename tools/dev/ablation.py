@@ -28,6 +28,7 @@ VARIANTS = {
     "without any Winograd": {"rows": "-winograd*"},
     "without merged 1x1s": {"passes_off": "merge_siblings"},
     "without the pool swap": {"passes_off": "swap_pool"},
+    "without slices of a batch": {"passes_off": "slice_batch"},
     "without merged pairs": {"passes_off": "merge_pairs"},
     "without tuning": {"tuning": "none"},
 }

@@ -1,0 +1,15 @@
+/* A batch in slices: the first nodes of a network, whose activations are large, for one image (or a few) at a time, so that what one
+ * of them writes is in a cache when the next one reads it; the others for the whole batch, so that their weights are read once. */
+#ifndef ICN_LIB_SLICE_H
+#define ICN_LIB_SLICE_H
+
+#include "device_desc.h"
+#include "graph.h"
+
+/* Rewrites the graph where that is expected to take less time on the device, which only a CPU's caches do: graph->sliced_nodes nodes, all
+ * of which treat every image of the batch by itself, get the shapes of one slice, and the one value that leaves them goes through a STACK,
+ * the last of them. Nothing else knows of slices but lowering and who runs a plan. Off by the name "slice_batch" in `disabled`.
+ * Fails: ICN_NO_MEMORY. */
+icn_status icn_slice_batch(icn_graph *graph, const icn_device_desc *device, const char *disabled, icn_error *error);
+
+#endif
