@@ -112,7 +112,8 @@ static void slices_agree_with_the_whole_batch(void **state) {
   if (checked == 0) skip();
 }
 
-/* What goes in and comes out is the whole batch, and each image's result is its own. */
+/* What goes in and comes out is the whole batch, and each image's result is its own: as near as two plans with other tiles come, which is
+ * what the network's probabilities may be off. */
 static void images_keep_their_places(void **state) {
   fixture *f = *state;
   for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
@@ -123,13 +124,18 @@ static void images_keep_their_places(void **state) {
     assert_int_equal(icn_executor_input(batch, 0).dim[0], BATCH);
     assert_int_equal(icn_executor_output(batch, 0).dim[0], BATCH);
     run(f, batch, scores);
+    for (int c = 0, same = 0; c < CLASSES; c++) { /* or else places would not matter */
+      same += fabsf(scores[c] - scores[CLASSES + c]) < 1e-4F;
+      assert_true(same < CLASSES);
+    }
     for (size_t i = 0; i < BATCH; i++) {
       const float *image = f->images + i * INPUT;
       float *to = alone;
       icn_error error;
       if (icn_executor_run(single, &image, &to, &error) != ICN_OK) fail_msg("%s", error.message);
       for (int c = 0; c < CLASSES; c++)
-        if (!(fabsf(alone[c] - scores[i * CLASSES + (size_t)c]) <= 2e-6F)) fail_msg("image %zu, score %d", i, c);
+        if (!(fabsf(alone[c] - scores[i * CLASSES + (size_t)c]) <= 5e-6F))
+          fail_msg("image %zu: score %d is %.9g, alone %.9g", i, c, (double)scores[i * CLASSES + (size_t)c], (double)alone[c]);
     }
     icn_executor_destroy(batch);
     icn_executor_destroy(single);
