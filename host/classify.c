@@ -70,11 +70,11 @@ static icn_status check_input(const icn_executor *executor, icn_error *error) {
   char text[ICN_SHAPE_TEXT_BYTES];
   ICN_REQUIRE(executor->graph.input_count == 1, ICN_UNSUPPORTED, "the model has %zu inputs; classifying needs one, [1,3,height,width]",
               executor->graph.input_count);
-  const icn_shape *shape = &executor->graph.values[executor->graph.inputs[0]].shape;
-  ICN_REQUIRE(shape->rank == 4 && shape->dim[0] == 1 && shape->dim[1] == 3 && shape->dim[2] > 0 && shape->dim[3] > 0 &&
-                  shape->dim[2] <= INT32_MAX && shape->dim[3] <= INT32_MAX,
+  const icn_shape shape = icn_graph_whole_shape(&executor->graph, executor->graph.inputs[0]);
+  ICN_REQUIRE(shape.rank == 4 && shape.dim[0] == 1 && shape.dim[1] == 3 && shape.dim[2] > 0 && shape.dim[3] > 0 &&
+                  shape.dim[2] <= INT32_MAX && shape.dim[3] <= INT32_MAX,
               ICN_UNSUPPORTED, "input '%s' is %s; classifying needs [1,3,height,width]", executor->inputs[0].name,
-              icn_shape_text(shape, text));
+              icn_shape_text(&shape, text));
 done:
   return status;
 }

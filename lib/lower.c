@@ -24,20 +24,6 @@ done:
   return status;
 }
 
-/* Nothing, where the slice was made in its part of the whole. */
-static icn_status lower_stack(icn_lowering *lowering, int n, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_node *node = &lowering->graph->nodes[n];
-  const icn_slot *whole = &lowering->slots[node->output];
-  const icn_slot to = {whole->storage, icn_lower_slice(lowering->graph, node, &whole->view)};
-  icn_slot from;
-  if (icn_lower_same_place(&lowering->slots[node->inputs[0]], &to)) return ICN_OK;
-  ICN_TRY(icn_lower_read_raw(lowering, node->inputs[0], &from, error));
-  ICN_TRY(icn_lower_copy(lowering, node->name, n, &from, &to, error));
-done:
-  return status;
-}
-
 /* What the output of RESHAPE, TRANSPOSE, SLICE or EXPAND is as a view of its input at `from`; false when that is not possible. */
 static bool seen_through(const icn_lowering *lowering, const icn_node *node, const icn_slot *from, icn_slot *seen) {
   const icn_shape *shape = &lowering->graph->values[node->output].shape;
@@ -112,7 +98,7 @@ static icn_status lower_node(icn_lowering *lowering, int n, icn_error *error) {
   const icn_node *node = &lowering->graph->nodes[n];
   if (node->op == ICN_OP_NONE || empty(lowering, node->output)) return ICN_OK;
   if (node->op == ICN_OP_CONCAT) return lower_concat(lowering, n, error);
-  if (node->op == ICN_OP_STACK) return lower_stack(lowering, n, error);
+  if (node->op == ICN_OP_STACK) return ICN_OK; /* lower_views.c had it made in its place */
   for (int i = 0; i < node->input_count; i++) {
     if (empty(lowering, node->inputs[i])) {
       return icn_error_set(error, ICN_UNSUPPORTED, "node '%s': input %d of %s has no elements, but its output has", node->name, i,

@@ -52,8 +52,6 @@ icn_status icn_lower_views(icn_lowering *lowering, icn_error *error);
 bool icn_lower_reshaped(const icn_view *view, const icn_shape *shape, icn_view *reshaped);
 /* The part of a CONCAT's output view that input `part` fills. */
 icn_view icn_lower_concat_part(const icn_graph *graph, const icn_node *concat, int part, const icn_view *joined);
-/* The part of a STACK's output view that its input fills: that of the first slice. */
-icn_view icn_lower_slice(const icn_graph *graph, const icn_node *stack, const icn_view *whole);
 /* True when kernels take the view as it is: NHWC for rank 4, dense for others. */
 bool icn_lower_plain(const icn_view *view);
 /* True when both name the same elements at the same places. */

@@ -33,12 +33,6 @@ icn_view icn_lower_concat_part(const icn_graph *graph, const icn_node *concat, i
   return view;
 }
 
-icn_view icn_lower_slice(const icn_graph *graph, const icn_node *stack, const icn_view *whole) {
-  icn_view view = *whole;
-  view.shape.dim[0] = graph->values[stack->inputs[0]].shape.dim[0];
-  return view;
-}
-
 /* ------------------------------------------------------------------ places */
 
 static bool enabled(const icn_lowering *lowering, const char *name) { return !icn_list_has(lowering->request->disabled_passes, name); }
@@ -137,10 +131,11 @@ static icn_status place_behind_siblings(icn_lowering *lowering, const icn_node *
   if (slice->op != ICN_OP_SLICE || !unplaced(lowering, slice->inputs[0])) goto done;
   const icn_shape *wide = &value_at(lowering, slice->inputs[0])->shape, *joined = &value_at(lowering, concat->output)->shape;
   const int64_t others = wide->dim[1] - value_at(lowering, part)->shape.dim[1];
-  const bool last = slice->params.begin[1] == others && slice->params.step[1] == 1;
-  if (wide->rank != 4 || joined->rank != 4 || !last || wide->dim[0] != joined->dim[0] || wide->dim[2] != joined->dim[2] ||
-      wide->dim[3] != joined->dim[3])
-    goto done;
+  if (wide->rank != 4 || slice->params.begin[1] != others) goto done;
+  for (int k = 0; k < 4; k++) {
+    if (slice->params.step[k] != 1 || (k != 1 && slice->params.begin[k] != 0)) goto done;
+  }
+  if (joined->rank != 4 || wide->dim[0] != joined->dim[0] || wide->dim[2] != joined->dim[2] || wide->dim[3] != joined->dim[3]) goto done;
   icn_shape both = *joined;
   both.dim[1] += others;
   if (both.dim[1] % 512 == 0) both.dim[1] += 16; /* pixels a power of two apart would share a few sets of every cache */
@@ -173,15 +168,18 @@ done:
   return status;
 }
 
-/* Backwards: what is computed in slices is put straight into its part of the whole. */
+/* Backwards: what is computed in slices is put straight into its part of the whole. Nothing else can have chosen its place: all other
+ * readers stand before it. */
 static icn_status place_stack(icn_lowering *lowering, const icn_node *node, icn_error *error) {
   icn_status status = ICN_OK;
-  const int value = node->inputs[0];
+  if (!stored(lowering, node->output)) goto done;
+  assert(unplaced(lowering, node->inputs[0]));
   if (unplaced(lowering, node->output)) ICN_TRY(place_own(lowering, node->output, error));
   const icn_slot *whole = &lowering->slots[node->output];
-  const icn_view view = icn_lower_slice(lowering->graph, node, &whole->view);
-  place_slices(lowering, node->output, view.shape.dim[0] * whole->view.stride[0]);
-  if (unplaced(lowering, value) && icn_lower_plain(&view)) lowering->slots[value] = (icn_slot){whole->storage, view};
+  icn_view view = whole->view;
+  view.shape.dim[0] = value_at(lowering, node->inputs[0])->shape.dim[0];
+  place_slices(lowering, node->output, view.shape.dim[0] * view.stride[0]);
+  lowering->slots[node->inputs[0]] = (icn_slot){whole->storage, view};
 done:
   return status;
 }

@@ -36,8 +36,8 @@ static icn_status make_steps(icn_plan *plan, icn_error *error) {
 
 /* ------------------------------------------------------------------ memory */
 
-/* A storage lives from the first step that names it to the last; one that takes up the slices, from the first step of a slice on: what
- * one slice left there is there while the next one is computed. */
+/* A storage lives from the first step that names it to the last; one that takes up the slices, through all steps of a slice: what one slice
+ * left there is there while the next one is computed. */
 static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
   const icn_plan *plan = lowering->plan;
   for (size_t i = 0; i < lowering->storage_count; i++) {
@@ -52,7 +52,7 @@ static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
       icn_memory_piece *piece = &pieces[layer->place[launch->args[a].as.operand].buffer];
       const bool takes_slices = layer->slice_elems[launch->args[a].as.operand] > 0;
       if (piece->first < 0) piece->first = takes_slices ? (int)plan->sliced_begin : (int)s;
-      piece->last = (int)s;
+      piece->last = takes_slices ? (int)plan->sliced_end - 1 : (int)s;
     }
   }
 }

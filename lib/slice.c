@@ -14,12 +14,6 @@ typedef struct search {
   int *last_use;  /* by value: the last node that reads it; node_count for graph outputs; -1: none */
 } search;
 
-typedef struct cut {
-  int nodes; /* the sliced ones; 0: none */
-  int value; /* that leaves them */
-  int64_t slice_images;
-} cut;
-
 /* ------------------------------------------------- images by themselves */
 
 static bool constant_is_shared(const icn_graph *graph, const icn_node *node, int input) {
@@ -97,8 +91,10 @@ static bool keeps_images_apart(const search *s, const icn_node *node) {
 /* ------------------------------------------------------------------ costs */
 
 /* Kernels ask for the next weights before they need them, and read them in one stream; so another pass over them costs a part of what
- * their bytes would. Activations have no such luck: they are read in windows, and what is written is first read by the cache.
- * (Inception-v3 and GoogLeNet at batch 8 on PoCL, layer by layer: a slice gains where weights are below five times the activations.) */
+ * their bytes would. Activations have no such luck: they are read in windows, and what is written is first read by the cache. An image's
+ * largest activations leave the second-level caches that cache_bytes() counts, too, but they stay in the third-level one, where a batch's
+ * do not. (Inception-v3 and GoogLeNet at batch 8 on PoCL, layer by layer: a slice gains where weights are below five times the
+ * activations.) */
 static const double WEIGHT_SHARE = 0.2;
 
 static double bytes_of(const icn_graph *graph, int value) {
@@ -109,21 +105,18 @@ static bool moves_nothing(const icn_node *node) {
   return node->op == ICN_OP_RESHAPE || node->op == ICN_OP_SLICE || node->op == ICN_OP_CONCAT || node->op == ICN_OP_TRANSPOSE;
 }
 
-/* Bytes of the whole batch that the node reads and writes. */
-static double activation_bytes(const search *s, const icn_node *node) {
-  double bytes = bytes_of(s->graph, node->output);
+/* Bytes of the node's inputs: constants, or what is computed (of the whole batch). */
+static double input_bytes(const icn_graph *graph, const icn_node *node, bool constants) {
+  double bytes = 0;
   for (int i = 0; i < node->input_count; i++) {
-    if (node->inputs[i] != ICN_NO_VALUE && s->batched[node->inputs[i]]) bytes += bytes_of(s->graph, node->inputs[i]);
+    if (node->inputs[i] == ICN_NO_VALUE) continue;
+    if ((graph->values[node->inputs[i]].data != NULL) == constants) bytes += bytes_of(graph, node->inputs[i]);
   }
   return bytes;
 }
 
-static double weight_bytes(const search *s, const icn_node *node) {
-  double bytes = 0;
-  for (int i = 0; i < node->input_count; i++) {
-    if (node->inputs[i] != ICN_NO_VALUE && !s->batched[node->inputs[i]]) bytes += bytes_of(s->graph, node->inputs[i]);
-  }
-  return bytes;
+static double activation_bytes(const icn_graph *graph, const icn_node *node) {
+  return input_bytes(graph, node, false) + bytes_of(graph, node->output);
 }
 
 /* The caches of all cores, where one core's is known to be its own. */
@@ -134,12 +127,15 @@ static double cache_bytes(const icn_device_desc *device) {
 /* Seconds that a node takes less in `slices` slices; negative: more. */
 static double gain(const search *s, const icn_node *node, double slices) {
   if (moves_nothing(node)) return 0;
-  const double activations = activation_bytes(s, node), again = (slices - 1) * WEIGHT_SHARE * weight_bytes(s, node);
+  const double activations = activation_bytes(s->graph, node), again = (slices - 1) * WEIGHT_SHARE * input_bytes(s->graph, node, true);
   const double saved = activations > cache_bytes(s->device) ? activations + bytes_of(s->graph, node->output) : 0;
   return (saved - again) / icn_cost_bytes_per_second(s->device) - (slices - 1) * icn_cost_launch_seconds(s->device);
 }
 
 /* ------------------------------------------------------------------ search */
+
+/* Kernels reach 2^31 elements from a buffer's first one on, whatever slice they compute. */
+static bool within_reach(const icn_graph *graph, int value) { return icn_shape_elems(&graph->values[value].shape) <= INT32_MAX; }
 
 /* No graph input is read on both sides of the cut, or handed out as it is. */
 static bool inputs_are_on_one_side(const search *s, int nodes) {
@@ -165,24 +161,27 @@ static int value_across(const search *s, int nodes) {
     if (found >= 0) return -1;
     found = (int)v;
   }
-  return found;
+  return found >= 0 && within_reach(s->graph, found) && icn_shape_elems(&s->graph->values[found].shape) > 0 ? found : -1;
 }
 
-static cut find_cut(search *s, int64_t slice_images) {
-  cut best = {0, -1, slice_images};
+/* True when the node may be in the slices with all before it. */
+static bool add_node(search *s, const icn_node *node) {
+  if (node->op == ICN_OP_NONE) return true;
+  if (!keeps_images_apart(s, node)) return false;
+  s->batched[node->output] = true;
+  return true;
+}
+
+/* How many nodes are best computed in slices; 0: none. */
+static int best_cut(search *s, int64_t slice_images) {
+  int best = 0;
   double sum = 0, most = 0;
-  for (int n = 0; n < (int)s->graph->node_count; n++) {
-    const icn_node *node = &s->graph->nodes[n];
-    if (node->op == ICN_OP_NONE) continue;
-    if (!keeps_images_apart(s, node)) break;
-    s->batched[node->output] = true;
-    sum += gain(s, node, (double)(s->images / slice_images));
-    if (sum <= most) continue;
-    const int value = value_across(s, n + 1);
-    if (value < 0 || !inputs_are_on_one_side(s, n + 1)) continue;
+  for (int n = 0; n < (int)s->graph->node_count && add_node(s, &s->graph->nodes[n]); n++) {
+    if (s->graph->nodes[n].op == ICN_OP_NONE) continue;
+    sum += gain(s, &s->graph->nodes[n], (double)(s->images / slice_images));
+    if (sum <= most || value_across(s, n + 1) < 0 || !inputs_are_on_one_side(s, n + 1)) continue;
     most = sum;
-    best.nodes = n + 1;
-    best.value = value;
+    best = n + 1;
   }
   return best;
 }
@@ -203,21 +202,38 @@ static void find_last_uses(search *s) {
 static void find_batch(search *s) {
   const icn_graph *graph = s->graph;
   const icn_shape *first = &graph->values[graph->inputs[0]].shape;
-  s->images = first->rank > 1 ? first->dim[0] : 1;
-  memset(s->batched, 0, graph->value_count * sizeof *s->batched);
+  s->images = first->rank > 1 && first->dim[0] <= INT32_MAX ? first->dim[0] : 1;
   for (size_t i = 0; i < graph->input_count; i++) {
     const icn_shape *shape = &graph->values[graph->inputs[i]].shape;
-    s->batched[graph->inputs[i]] = shape->rank > 1 && shape->dim[0] == s->images;
+    s->batched[graph->inputs[i]] = shape->rank > 1 && shape->dim[0] == s->images && within_reach(graph, graph->inputs[i]);
   }
 }
 
-/* As many images as the largest of what their layers read and write has room for in the caches, a divisor of the batch. */
+static icn_status begin_search(search *s, const icn_graph *graph, const icn_device_desc *device, icn_error *error) {
+  const icn_allocator *allocator = &graph->arena.allocator;
+  *s = (search){.graph = graph, .device = device, .images = 1};
+  if (graph->input_count == 0) return ICN_OK;
+  s->batched = icn_allocate_array(allocator, graph->value_count, sizeof *s->batched);
+  s->last_use = icn_allocate_array(allocator, graph->value_count, sizeof *s->last_use);
+  if (s->batched == NULL || s->last_use == NULL)
+    return icn_error_memory(error, graph->value_count * (sizeof *s->batched + sizeof *s->last_use), "slices");
+  find_batch(s);
+  find_last_uses(s);
+  return ICN_OK;
+}
+
+static void end_search(search *s) {
+  icn_release(&s->graph->arena.allocator, s->batched);
+  icn_release(&s->graph->arena.allocator, s->last_use);
+}
+
+/* As many images as the caches have room for, whatever layer reads and writes them; a divisor of the batch. */
 static int64_t images_of_a_slice(const search *s) {
   double most = 0;
   for (size_t n = 0; n < s->graph->node_count; n++) {
     const icn_node *node = &s->graph->nodes[n];
     if (node->op == ICN_OP_NONE || moves_nothing(node)) continue;
-    const double bytes = activation_bytes(s, node) / (double)s->images;
+    const double bytes = activation_bytes(s->graph, node) / (double)s->images;
     if (bytes > most) most = bytes;
   }
   int64_t images = most > 0 ? (int64_t)(cache_bytes(s->device) / most) : s->images;
@@ -234,51 +250,60 @@ static void slice_value(icn_graph *graph, int value, int64_t images) {
   graph->values[value].shape.dim[0] = images;
 }
 
-static icn_status rewrite(icn_graph *graph, const cut *c, int64_t batch, icn_error *error) {
-  const icn_shape whole = graph->values[c->value].shape;
-  const char *name = icn_arena_format(&graph->arena, "%s of all slices", graph->values[c->value].name);
+/* Nodes [0, nodes) get the shapes of one slice; `value`, the one that leaves them, goes through a STACK behind them. */
+static icn_status rewrite(icn_graph *graph, int nodes, int value, int slices, int64_t slice_images, icn_error *error) {
+  const icn_shape whole = graph->values[value].shape;
+  const char *name = icn_arena_format(&graph->arena, "%s of all slices", graph->values[value].name);
   const int stacked = name == NULL ? -1 : icn_graph_add_value(graph, name, &whole, ICN_F32);
   int *inputs = icn_arena_array(&graph->arena, 1, sizeof *inputs);
-  if (stacked < 0 || inputs == NULL || !icn_graph_insert_node(graph, c->nodes)) return icn_error_memory(error, sizeof(icn_node), "slices");
-  icn_graph_replace_value(graph, c->value, stacked);
-  for (int n = 0; n < c->nodes; n++) {
+  if (stacked < 0 || inputs == NULL || !icn_graph_insert_node(graph, nodes)) return icn_error_memory(error, sizeof(icn_node), "slices");
+  icn_graph_replace_value(graph, value, stacked);
+  for (int n = 0; n < nodes; n++) {
     icn_node *node = &graph->nodes[n];
     if (node->op == ICN_OP_NONE) continue;
     for (int i = 0; i < node->input_count; i++) {
-      if (node->inputs[i] == stacked) node->inputs[i] = c->value;
-      slice_value(graph, node->inputs[i], c->slice_images);
+      if (node->inputs[i] == stacked) node->inputs[i] = value;
+      slice_value(graph, node->inputs[i], slice_images);
     }
-    slice_value(graph, node->output, c->slice_images);
+    slice_value(graph, node->output, slice_images);
   }
-  inputs[0] = c->value;
-  graph->nodes[c->nodes] =
-      (icn_node){.op = ICN_OP_STACK, .name = name, .origin = "", .inputs = inputs, .input_count = 1, .output = stacked};
-  graph->values[stacked].producer = c->nodes;
-  graph->slices = (int)(batch / c->slice_images);
-  graph->sliced_nodes = c->nodes + 1;
+  inputs[0] = value;
+  graph->nodes[nodes] = (icn_node){.op = ICN_OP_STACK, .name = name, .origin = "", .inputs = inputs, .input_count = 1, .output = stacked};
+  graph->values[stacked].producer = nodes;
+  graph->slices = slices;
+  graph->sliced_nodes = nodes + 1;
   return ICN_OK;
+}
+
+icn_status icn_slice_nodes(icn_graph *graph, int nodes, int64_t slice_images, bool *sliced, icn_error *error) {
+  icn_status status = ICN_OK;
+  search s;
+  *sliced = false;
+  ICN_TRY(begin_search(&s, graph, NULL, error));
+  if (graph->slices > 1 || slice_images < 1 || slice_images >= s.images || s.images % slice_images != 0) goto done;
+  for (int n = 0; n < nodes; n++) {
+    if (!add_node(&s, &graph->nodes[n])) goto done;
+  }
+  const int value = value_across(&s, nodes);
+  if (value < 0 || !inputs_are_on_one_side(&s, nodes)) goto done;
+  ICN_TRY(rewrite(graph, nodes, value, (int)(s.images / slice_images), slice_images, error));
+  *sliced = true;
+done:
+  end_search(&s);
+  return status;
 }
 
 icn_status icn_slice_batch(icn_graph *graph, const icn_device_desc *device, const char *disabled, icn_error *error) {
   icn_status status = ICN_OK;
-  search s = {.graph = graph, .device = device};
-  const icn_allocator *allocator = &graph->arena.allocator;
-  if (device->kind != ICN_DEVICE_CPU || icn_list_has(disabled, "slice_batch") || graph->input_count == 0) return ICN_OK;
-  s.batched = icn_allocate_array(allocator, graph->value_count, sizeof *s.batched);
-  s.last_use = icn_allocate_array(allocator, graph->value_count, sizeof *s.last_use);
-  if (s.batched == NULL || s.last_use == NULL) {
-    status = icn_error_memory(error, graph->value_count * (sizeof *s.batched + sizeof *s.last_use), "slices");
-    goto done;
-  }
-  find_batch(&s);
-  if (s.images < 2 || s.images > INT32_MAX) goto done;
-  find_last_uses(&s);
+  search s;
+  bool sliced;
+  if (device->kind != ICN_DEVICE_CPU || icn_list_has(disabled, "slice_batch")) return ICN_OK;
+  ICN_TRY(begin_search(&s, graph, device, error));
+  if (s.images < 2) goto done;
   const int64_t slice_images = images_of_a_slice(&s);
-  if (slice_images == s.images) goto done;
-  const cut best = find_cut(&s, slice_images);
-  if (best.nodes > 0) ICN_TRY(rewrite(graph, &best, s.images, error));
+  const int nodes = slice_images < s.images ? best_cut(&s, slice_images) : 0;
+  if (nodes > 0) ICN_TRY(icn_slice_nodes(graph, nodes, slice_images, &sliced, error));
 done:
-  icn_release(allocator, s.batched);
-  icn_release(allocator, s.last_use);
+  end_search(&s);
   return status;
 }

@@ -6,6 +6,10 @@
 #include "device_desc.h"
 #include "graph.h"
 
+/* The first `nodes` nodes in slices of so many images. *sliced false: that is not possible (they mix images, more than one value leaves
+ * them, both sides read an input, the batch has no such slices), and nothing was done. Fails: ICN_NO_MEMORY. */
+icn_status icn_slice_nodes(icn_graph *graph, int nodes, int64_t slice_images, bool *sliced, icn_error *error);
+
 /* Rewrites the graph where that is expected to take less time on the device, which only a CPU's caches do: graph->sliced_nodes nodes, all
  * of which treat every image of the batch by itself, get the shapes of one slice, and the one value that leaves them goes through a STACK,
  * the last of them. Nothing else knows of slices but lowering and who runs a plan. Off by the name "slice_batch" in `disabled`.

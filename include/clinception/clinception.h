@@ -250,7 +250,7 @@ typedef struct icn_executor_options {
   /* Comma-separated kernel rows to prefer wherever they apply, each "-NAME" one to leave out, a last '*' for any rest; or NULL.
    * "-winograd*" keeps to direct sums: slower, and closer to the last digit. */
   const char *forced_rows;
-  int keep_values; /* not 0: no memory is reused, so that every value of the plan can be read after a run */
+  int keep_values; /* not 0: no memory is reused and a batch runs as a whole, so that every value of the plan can be read after a run */
   int profile;     /* not 0: each step is timed by the device (icn_executor_layer) */
 } icn_executor_options;
 

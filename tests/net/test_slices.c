@@ -116,11 +116,17 @@ static void slices_agree_with_the_whole_batch(void **state) {
  * what the network's probabilities may be off. */
 static void images_keep_their_places(void **state) {
   fixture *f = *state;
+  size_t checked = 0;
   for (size_t d = 0; d < icn_context_device_count(f->context); d++) {
     const icn_device *device = icn_context_device(f->context, d);
     float scores[BATCH * CLASSES], alone[CLASSES];
     icn_executor *batch = create(f, device, BATCH, NULL, false, false), *single = create(f, device, 1, NULL, false, false);
-    if (batch == NULL || single == NULL) continue;
+    if (batch == NULL || single == NULL) {
+      icn_executor_destroy(batch);
+      icn_executor_destroy(single);
+      continue;
+    }
+    checked++;
     assert_int_equal(icn_executor_input(batch, 0).dim[0], BATCH);
     assert_int_equal(icn_executor_output(batch, 0).dim[0], BATCH);
     run(f, batch, scores);
@@ -140,6 +146,7 @@ static void images_keep_their_places(void **state) {
     icn_executor_destroy(batch);
     icn_executor_destroy(single);
   }
+  if (checked == 0) skip();
 }
 
 int main(void) {

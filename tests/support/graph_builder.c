@@ -170,6 +170,42 @@ void check_run(const builder *b, const icn_row_table *rows, const icn_plan_reque
   icn_plan_fini(&plan);
 }
 
+static void compare_outputs(const builder *whole, const icn_plan *plan, const icn_test_run *run, const float *const *want) {
+  for (size_t o = 0; o < whole->graph.output_count; o++) {
+    const int value = whole->graph.outputs[o];
+    const float *got = icn_test_run_output(run, plan, (int)o);
+    assert_non_null(got);
+    assert_memory_equal(got, want[value], (size_t)icn_shape_elems(shape_of(whole, value)) * sizeof(float));
+  }
+}
+
+void check_sliced_run(const builder *whole, const builder *sliced, const icn_plan *plan, uint32_t seed) {
+  icn_error error = {ICN_OK, ""};
+  const icn_allocator allocator = icn_allocator_default();
+  icn_arena arena;
+  float *inputs[BUILDER_MOST_INPUTS] = {NULL};
+  const float **want = calloc(whole->graph.value_count, sizeof *want);
+  icn_arena_init(&arena, &allocator);
+  for (size_t i = 0; i < whole->graph.input_count; i++) {
+    const size_t elems = (size_t)icn_shape_elems(shape_of(whole, whole->graph.inputs[i]));
+    inputs[i] = malloc(elems * sizeof(float));
+    for (size_t k = 0; k < elems; k++) inputs[i][k] = (float)((int)(icn_test_random(&seed) % 64) - 32) / 8;
+    want[whole->graph.inputs[i]] = inputs[i];
+  }
+  assert_int_equal(icn_ref_run(&whole->graph, want, &arena, NULL, NULL, &error), ICN_OK);
+  for (uint32_t order = 0; order < 2; order++) {
+    icn_test_run run;
+    const icn_status status =
+        icn_test_run_plan(plan, &sliced->graph, (const float *const *)inputs, order == 0 ? 0 : seed + order, &run, &error);
+    if (status != ICN_OK) fail_msg("%s", error.message);
+    compare_outputs(whole, plan, &run, want);
+    icn_test_run_fini(&run);
+  }
+  for (int i = 0; i < BUILDER_MOST_INPUTS; i++) free(inputs[i]);
+  free(want);
+  icn_arena_fini(&arena);
+}
+
 void check_all_ways(const builder *b, uint32_t seed) {
   const icn_plan_request requests[] = {{NULL, NULL, false, false, NULL, ICN_PRECISION_FP32},
                                        {NULL, NULL, true, true, NULL, ICN_PRECISION_FP32},

@@ -38,6 +38,8 @@ int add_gram(builder *b, int x); /* x times itself transposed, over the last two
 icn_plan plan_for(const builder *b, const icn_row_table *rows, const icn_plan_request *request, icn_device_kind kind);
 /* Plans, runs in the plan's order and in random ones, compares outputs (and all values with keep_values) bit for bit with the reference. */
 void check_run(const builder *b, const icn_row_table *rows, const icn_plan_request *request, icn_device_kind kind, uint32_t seed);
+/* Runs the plan of a graph in slices, in its order and in another one, and compares outputs with those of the same graph whole. */
+void check_sliced_run(const builder *whole, const builder *sliced, const icn_plan *plan, uint32_t seed);
 /* check_run with each table of rows and each switch. */
 void check_all_ways(const builder *b, uint32_t seed);
 
