@@ -76,19 +76,19 @@ static grain grain_of_tile(const winograd_tile *t) {
   return (grain){y.dyadic && x.dyadic, y.l * x.l, y.u + x.u, y.y + x.y};
 }
 
-float *winograd_magnitudes(const icn_case_data *data, int m) {
+float *winograd_magnitudes(const icn_case_data *data, const winograd_tile *t) {
   const void *in[ICN_MAX_INPUTS];
   icn_error error;
   float *magnitude = calloc((size_t)icn_shape_elems(&data->dense.out.shape), sizeof *magnitude);
   assert_non_null(magnitude);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
-  assert_int_equal(icn_winograd_magnitude(&data->dense, m, in, magnitude, &data->allocator, &error), ICN_OK);
+  assert_int_equal(icn_winograd_magnitude(&data->dense, (icn_winograd_form){t->m, t->folded}, in, magnitude, &data->allocator, &error), ICN_OK);
   return magnitude;
 }
 
 static bool sums_are_exact(const icn_case_data *data, const winograd_tile *t, const grain *g) {
   const int64_t count = icn_shape_elems(&data->dense.out.shape);
-  float *magnitude = winograd_magnitudes(data, t->m);
+  float *magnitude = winograd_magnitudes(data, t);
   bool exact = true;
   for (int64_t i = 0; i < count; i++) exact = exact && (double)magnitude[i] < ldexp(1, 24 + g->y);
   free(magnitude);
@@ -97,9 +97,9 @@ static bool sums_are_exact(const icn_case_data *data, const winograd_tile *t, co
 
 /* Packed weights are on their grain, none a little beside it. */
 static bool weights_are_exact(const icn_case_data *data, const winograd_tile *t, const grain *g) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(&data->dense, t->m);
-  const size_t count = (size_t)(w.points * w.s.c * w.s.k);
-  const icn_winograd_packing packing = {w.s.k, 0, w.s.c * w.s.k};
+  const icn_winograd_sizes w = t->folded ? icn_winograd_folded_sizes_of(&data->dense, t->m) : icn_winograd_sizes_of(&data->dense, t->m);
+  const size_t count = (size_t)(w.points * w.depth * w.s.k);
+  const icn_winograd_packing packing = {w.s.k, 0, w.depth * w.s.k, t->folded};
   const icn_value weight = {.data = data->input[ICN_CONV_WEIGHT]}, *constants[ICN_MAX_INPUTS] = {NULL};
   float *packed = calloc(count, sizeof *packed);
   bool exact = packed != NULL;
