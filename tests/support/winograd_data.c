@@ -72,7 +72,9 @@ static grain grain_along(int m, int taps, int stride) {
 }
 
 static grain grain_of_tile(const winograd_tile *t) {
-  const grain y = grain_along(t->m, (int)t->window[0], (int)t->window[2]), x = grain_along(t->m, (int)t->window[1], (int)t->window[2]);
+  const int side = t->folded ? 2 : 1, stride = (int)t->window[2] / side;
+  const grain y = grain_along(t->m, ((int)t->window[0] + side - 1) / side, stride),
+              x = grain_along(t->m, ((int)t->window[1] + side - 1) / side, stride);
   return (grain){y.dyadic && x.dyadic, y.l * x.l, y.u + x.u, y.y + x.y};
 }
 
@@ -140,7 +142,9 @@ static void draw_input(uint64_t *random, icn_case_data *data, const winograd_til
   float *x = data->input[ICN_CONV_X];
   int64_t pitch[2], from[2];
   for (int k = 0; k < 2; k++) {
-    const int64_t points = t->window[2] == 1 ? t->m + t->window[k] - 1 : 2 * t->m + t->window[k] - 2, step = t->m * t->window[2];
+    /* A folded window reads a pixel more than its taps need. */
+    const int64_t taps = t->folded ? t->window[k] + 1 : t->window[k], step = t->m * t->window[2];
+    const int64_t points = t->window[2] == 1 ? t->m + taps - 1 : 2 * t->m + taps - 2;
     pitch[k] = !d->apart || t->window[k] == 1 ? 1 : (points + step - 1) / step * step; /* the same place of every tile */
     from[k] = below(random, pitch[k]);
   }

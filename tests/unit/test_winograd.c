@@ -166,6 +166,83 @@ static void weights_are_transformed_and_packed(void **state) {
   }
 }
 
+/* 5 x 5 of stride 2 on 2 channels of an image of 9 x 11. */
+static icn_problem folded_problem(int64_t c, int64_t pixel_stride) {
+  icn_problem p = line_problem(c, 3);
+  const icn_shape x = icn_shape_make(4, (const int64_t[]){1, c, 9, 11}), w = icn_shape_make(4, (const int64_t[]){3, c, 5, 5}),
+                  y = icn_shape_make(4, (const int64_t[]){1, 3, 4, 5});
+  for (int k = 0; k < 2; k++) p.params.kernel[k] = 5, p.params.stride[k] = 2, p.params.pad_begin[k] = p.params.pad_end[k] = 1;
+  p.in[0] = icn_view_device(&x, pixel_stride);
+  p.in[1] = icn_view_dense(&w);
+  p.out = icn_view_device(&y, 0);
+  return p;
+}
+
+/* U[p][channel][lane], a channel being (row * 2 + column) * C + ic of 2 x 2 pixels; the sixth row and column of taps are zero. */
+static void weights_of_folded_pixels_are_packed(void **state) {
+  (void)state;
+  enum { C = 2, OC = 3, N = 4, WIDTH = 12, DEPTH = 4 * C };
+  const icn_problem p = folded_problem(C, 0);
+  const icn_row *row = icn_row_find("winograd_s2d");
+  const icn_config config = {{2, 4, 3, 4, 4, 1}};
+  float weight[OC * C * 25], bias[OC] = {1, 2, 3}, packed[WIDTH * (N * N * DEPTH + 1)];
+  for (int i = 0; i < OC * C * 25; i++) weight[i] = (float)(i % 23 - 11);
+  const icn_value values[2] = {{.data = weight}, {.data = bias}};
+  const icn_value *constants[ICN_MAX_INPUTS] = {NULL, &values[0], &values[1]};
+  icn_winograd tile;
+  assert_true(icn_winograd_make(2, 3, 1, &tile));
+  assert_int_equal(row->pack_bytes(&p, &config), sizeof packed);
+  row->pack(&p, &config, constants, packed);
+  for (int i = 0; i < WIDTH * N * N * DEPTH; i++) {
+    const int oc = i % WIDTH, channel = i / WIDTH % DEPTH, point = i / WIDTH / DEPTH;
+    double want = 0;
+    for (int ky = channel / C / 2; ky < 5; ky += 2)
+      for (int kx = channel / C % 2; kx < 5 && oc < OC; kx += 2)
+        want += icn_rational_double(tile.g[point / N][ky / 2]) * icn_rational_double(tile.g[point % N][kx / 2]) *
+                (double)weight[((oc * C + channel % C) * 5 + ky) * 5 + kx];
+    if (fabs((double)packed[i] - want) > 1e-6 * fabs(want))
+      fail_msg("point %d, channel %d, oc %d: %g, not %g", point, channel, oc, (double)packed[i], want);
+  }
+  for (int oc = 0; oc < OC; oc++) assert_true(packed[WIDTH * N * N * DEPTH + oc] == bias[oc]);
+}
+
+static void what_cannot_be_folded_is_declined(void **state) {
+  (void)state;
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_row *row = icn_row_find("winograd_s2d");
+  icn_reason why;
+  icn_problem p = folded_problem(4, 0);
+  assert_true(row->applies(&p, &device, &why));
+  p = folded_problem(3, 4);
+  assert_false(row->applies(&p, &device, &why));
+  assert_string_equal(why.text, "pixels of 3 channels are 4 apart, not side by side");
+  p = folded_problem(5, 0);
+  assert_false(row->applies(&p, &device, &why));
+  assert_string_equal(why.text, "5 input channels, at most 4 are folded");
+  p = folded_problem(2, 0);
+  p.params.stride[0] = p.params.stride[1] = 1;
+  assert_false(row->applies(&p, &device, &why));
+}
+
+/* The launch says what is computed: 4 C channels through the input's transform and in the products, not the 16 lanes of a pixel. */
+static void folded_work_is_counted_as_it_is(void **state) {
+  (void)state;
+  enum { C = 3, OC = 3, M = 2, N = 4, TILES = 2 * 3 };
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_problem p = folded_problem(C, 0);
+  const icn_config config = {{M, 14, 2, 16, 14, 1}};
+  const icn_winograd_ops ops = icn_winograd_operations(M, 3, 1);
+  icn_emit emit;
+  icn_error error;
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(icn_row_find("winograd_s2d")->emit(&p, &device, &config, &emit, &error), ICN_OK);
+  const double input = 2.0 * 2 * N * ops.input * TILES * 4 * C, output = 2.0 * (N + M) * ops.output * TILES * OC;
+  assert_true(emit.launch[0].flop == input + 2.0 * N * N * TILES * 4 * C * OC + output);
+  assert_true(emit.launch[0].bytes == icn_problem_bytes(&p) + 4.0 * (N * N * 4 - 25) * C * OC);
+  assert_non_null(strstr(emit.launch[0].options, " -D WR=3 -D WS=1 "));
+  assert_non_null(strstr(emit.launch[0].options, " -D FOLD=3"));
+}
+
 /* Along one axis the bound is the sum over the points, by hand. */
 static void the_bound_is_the_sum_of_absolute_products(void **state) {
   (void)state;
@@ -199,6 +276,9 @@ int main(void) {
       cmocka_unit_test(the_source_shares_sums),
       cmocka_unit_test(the_source_has_no_double),
       cmocka_unit_test(weights_are_transformed_and_packed),
+      cmocka_unit_test(weights_of_folded_pixels_are_packed),
+      cmocka_unit_test(what_cannot_be_folded_is_declined),
+      cmocka_unit_test(folded_work_is_counted_as_it_is),
       cmocka_unit_test(the_bound_is_the_sum_of_absolute_products),
   };
   return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
