@@ -30,8 +30,8 @@ typedef struct icn_check_result {
 icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
                                    const icn_case_data *data, bool twice, icn_check_result *result);
 
-/* What the errors of Winograd rows are relative to, [folded][m] of a form, kept between checks on the same data: it takes as long as the reference.
- * Begins as zeros. */
+/* What the errors of Winograd rows are relative to, [folded][m] of a form, kept between checks on the same data: it takes as long as the
+ * reference. Begins as zeros. */
 typedef struct icn_check_bounds {
   float *magnitude[2][ICN_WINOGRAD_MAX_M + 1];
 } icn_check_bounds;

@@ -18,9 +18,6 @@ static const int32_t TILES[][3] = {{14, 2, 16}, {13, 2, 16}, {9, 3, 16}, {8, 3, 
                                    {6, 2, 8},   {4, 3, 8},   {6, 2, 4},  {4, 3, 4}};
 enum { TILE_COUNT = sizeof TILES / sizeof TILES[0], WIDEST_PANEL = 64 };
 static int64_t panel_width(const icn_config *config) { return (int64_t)config->value[NV] * config->value[VW]; }
-static icn_winograd_sizes sizes_of(const icn_problem *problem, bool folded, int m) {
-  return folded ? icn_winograd_folded_sizes_of(problem, m) : icn_winograd_sizes_of(problem, m);
-}
 static int64_t panels(const icn_winograd_sizes *w, const icn_config *config) { return icn_div_up(w->s.k, panel_width(config)); }
 
 /* Scratch elements of one work-item: V, M and a window. */
@@ -57,7 +54,7 @@ static double critical_operations(const icn_winograd_sizes *w, const icn_device_
 }
 
 static double seconds_of(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config) {
-  const icn_winograd_sizes w = sizes_of(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const double weights = icn_weight_bytes(problem) * (double)(w.points * w.depth * panels(&w, config) * panel_width(config));
   const double per_second = icn_cost_flop_per_second(device) / (2.0 * config->value[VW] * (double)icn_max64(device->compute_units, 1));
   double arithmetic = critical_operations(&w, device, config) / (per_second * 0.9);
@@ -70,7 +67,7 @@ static double seconds_of(const icn_problem *problem, bool folded, const icn_devi
 
 /* Blocks of whole register tiles up to what the cache holds, and the splits that keep all cores busy. */
 static double best_cut(const icn_problem *problem, bool folded, const icn_device_desc *device, icn_config *config) {
-  const icn_winograd_sizes w = sizes_of(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const int64_t all = panels(&w, config), units = icn_max64(device->compute_units, 1);
   double least = -1;
   icn_config best = *config;
@@ -97,7 +94,7 @@ void icn_winograd_fused_configure(const icn_problem *problem, bool folded, const
   double least = -1;
   memset(config, 0, sizeof *config);
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
-    const icn_winograd_sizes w = sizes_of(problem, folded, *m);
+    const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, *m);
     if (!icn_winograd_tile_ok(&w, *m)) continue;
     for (int t = 0; t < TILE_COUNT; t++) {
       if (TILES[t][2] != width) continue;
@@ -164,14 +161,14 @@ double icn_winograd_fused_cost(const icn_problem *problem, bool folded, const ic
 }
 
 uint64_t icn_winograd_fused_pack_bytes(const icn_problem *problem, bool folded, const icn_config *config) {
-  const icn_winograd_sizes w = sizes_of(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   return (uint64_t)(panels(&w, config) * panel_width(config) * (w.points * w.depth + 1)) * sizeof(float);
 }
 
 /* U[panel][p][ic][lane], then bias[panel][lane]. */
 void icn_winograd_fused_pack(const icn_problem *problem, bool folded, const icn_config *config, const icn_value *const *constants,
                              float *packed) {
-  const icn_winograd_sizes w = sizes_of(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const int64_t width = panel_width(config);
   const icn_winograd_packing packing = {width, w.points * w.depth * width, w.depth * width, folded};
   memset(packed, 0, (size_t)icn_winograd_fused_pack_bytes(problem, folded, config));
@@ -188,7 +185,7 @@ static void count_work(const icn_problem *problem, const icn_winograd_sizes *w, 
 
 void icn_winograd_fused_emit(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config,
                              icn_emit *emit) {
-  const icn_winograd_sizes w = sizes_of(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const icn_params *p = &problem->params;
   const int64_t items = work_items(&w, device, config);
   icn_launch *launch = icn_emit_launch(emit, "winograd.cl", "winograd_fused");

@@ -18,8 +18,8 @@ typedef struct icn_winograd_sizes {
 } icn_winograd_sizes;
 
 icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m);
-/* The same for a problem of stride 2 with 2 x 2 pixels folded into one (row_winograd_s2d.c). */
-icn_winograd_sizes icn_winograd_folded_sizes_of(const icn_problem *problem, int m);
+/* The same, `folded`: of a problem of stride 2 with 2 x 2 pixels folded into one (row_winograd_s2d.c). */
+icn_winograd_sizes icn_winograd_fused_sizes(const icn_problem *problem, bool folded, int m);
 
 /* m of F(m, r) that are tried, ended by 0. */
 extern const int32_t icn_winograd_ms[];

@@ -41,8 +41,9 @@ icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m) {
   return w;
 }
 
-icn_winograd_sizes icn_winograd_folded_sizes_of(const icn_problem *problem, int m) {
+icn_winograd_sizes icn_winograd_fused_sizes(const icn_problem *problem, bool folded, int m) {
   icn_winograd_sizes w = icn_winograd_sizes_of(problem, m);
+  if (!folded) return w;
   w.folded = true;
   w.lanes = ICN_WINOGRAD_FOLDED_LANES;
   w.depth = 4 * w.s.c;
@@ -146,7 +147,7 @@ static void pack_lanes(const icn_problem *problem, const icn_winograd_sizes *w, 
 
 void icn_winograd_pack_panels(const icn_problem *problem, int m, const icn_winograd_packing *packing, const icn_value *const *constants,
                               float *packed) {
-  const icn_winograd_sizes w = packing->folded ? icn_winograd_folded_sizes_of(problem, m) : icn_winograd_sizes_of(problem, m);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, packing->folded, m);
   double g[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_R];
   icn_winograd tile;
   if (!icn_winograd_make(m, w.r, w.stride, &tile)) return; /* configure() has chosen one that there is */

@@ -1,9 +1,9 @@
 /* winograd_s2d (3x3, 5x5, 7x7 of stride 2): Winograd convolution for CPU devices where x has few channels, as in a network's first layer.
  *
- * Space to depth: 2 x 2 pixels become one of 4 C channels, and stride 2 with r taps along an axis becomes stride 1 with (r + 1) / 2 taps, the
- * last of which may be zero. Output o reads x[2 o - pad + k]; with X[j] = (x[2 j - pad], x[2 j - pad + 1]) and k = 2 t + phase it is the sum
- * of X[o + t][phase] w[2 t + phase]. So each point of F(m, (r + 1) / 2) has products of a depth of 4 C, where winograd_stride2 has a point
- * for each phase and depths of C. A 7x7 window takes 49 / 16 * 4 C products an output with F(4x4, 4x4), where it has 49 C itself.
+ * Space to depth: 2 x 2 pixels become one of 4 C channels, and stride 2 with r taps along an axis becomes stride 1 with (r + 1) / 2 taps,
+ * the last of which may be zero. Output o reads x[2 o - pad + k]; with X[j] = (x[2 j - pad], x[2 j - pad + 1]) and k = 2 t + phase it is
+ * the sum of X[o + t][phase] w[2 t + phase]. So each point of F(m, (r + 1) / 2) has products of a depth of 4 C, where winograd_stride2 has
+ * a point for each phase and depths of C. A 7x7 window takes 49 / 16 * 4 C products an output with F(4x4, 4x4), where it has 49 C itself.
  *
  * Nothing is moved for it: kernels/winograd.cl reads a folded pixel as two runs of x, which is why pixels must stand side by side.
  * config: as in row_winograd.c, m being that of F(m, (r + 1) / 2). */

@@ -12,14 +12,10 @@ static bool is_m(int32_t m) {
   return false;
 }
 
-static icn_winograd_sizes sizes_of(const icn_problem *problem, bool folded, int32_t m) {
-  return folded ? icn_winograd_folded_sizes_of(problem, m) : icn_winograd_sizes_of(problem, m);
-}
-
 /* The problem has tiles of m outputs, with `most_side` points along a side in two dimensions. */
 static bool m_valid(const icn_problem *problem, bool folded, int32_t m, int most_side, icn_reason *why_not) {
   if (!is_m(m)) return icn_decline(why_not, "there is no F(%d, r)", (int)m);
-  const icn_winograd_sizes w = sizes_of(problem, folded, m);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, m);
   if (icn_winograd_tile_ok(&w, m) && (w.dims == 1 || w.n <= most_side)) return true;
   return icn_decline(why_not, "F(%d, %d) is too inaccurate, or too large for an item's registers", (int)m, w.r);
 }
@@ -71,8 +67,8 @@ static bool cut_valid(const icn_problem *problem, const icn_config *config, icn_
 static bool fused_valid(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config,
                         icn_reason *why_not) {
   return icn_config_ends(config, FUSED_PARAMETERS, why_not) &&
-         m_valid(problem, folded, config->value[ICN_WINOGRAD_M], ICN_WINOGRAD_MAX_N, why_not) &&
-         registers_valid(device, config, why_not) && cut_valid(problem, config, why_not);
+         m_valid(problem, folded, config->value[ICN_WINOGRAD_M], ICN_WINOGRAD_MAX_N, why_not) && registers_valid(device, config, why_not) &&
+         cut_valid(problem, config, why_not);
 }
 
 /* The cuts of one m and register tile: small, middling and large blocks, the output channels whole and split among the cores. */
@@ -106,17 +102,16 @@ static size_t fused_space(const icn_problem *problem, bool folded, const icn_dev
   return count;
 }
 
-#define FUSED_SPACE(name, folded)                                                                                                   \
-  size_t icn_winograd##name##_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {  \
-    return fused_space(problem, folded, device, index, config);                                                                     \
-  }                                                                                                                                 \
-  bool icn_winograd##name##_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config,              \
-                                  icn_reason *why_not) {                                                                            \
-    return fused_valid(problem, folded, device, config, why_not);                                                                   \
+#define FUSED_SPACE(name, folded)                                                                                               \
+  size_t name##_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {            \
+    return fused_space(problem, folded, device, index, config);                                                                 \
+  }                                                                                                                             \
+  bool name##_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) { \
+    return fused_valid(problem, folded, device, config, why_not);                                                               \
   }
 
-FUSED_SPACE(, false)
-FUSED_SPACE(_s2d, true)
+FUSED_SPACE(icn_winograd, false)
+FUSED_SPACE(icn_winograd_s2d, true)
 
 /* ----------------------------------------------------------- three launches */
 
@@ -139,7 +134,8 @@ static bool split_valid(const product_space *row, const icn_problem *problem, co
                         icn_reason *why_not) {
   const int32_t lanes = config->value[TRANSFORM_VW];
   icn_config inner = {{0}};
-  if (!icn_config_ends(config, SPLIT_PARAMETERS, why_not) || !m_valid(problem, false, config->value[ICN_WINOGRAD_M], row->most_side, why_not))
+  if (!icn_config_ends(config, SPLIT_PARAMETERS, why_not) ||
+      !m_valid(problem, false, config->value[ICN_WINOGRAD_M], row->most_side, why_not))
     return false;
   if (row->cpu ? lanes != icn_cpu_vector(device) : lanes != 1 && lanes != 4)
     return icn_decline(why_not, "transforms with vectors of %d lanes", (int)lanes);

@@ -126,8 +126,8 @@ static void tile_outputs(const bound *b, int64_t n, int64_t oc, int64_t oy, int6
     }
 }
 
-icn_status icn_winograd_magnitude(const icn_problem *problem, icn_winograd_form form, const void *const in[ICN_MAX_INPUTS], float *magnitude,
-                                  const icn_allocator *allocator, icn_error *error) {
+icn_status icn_winograd_magnitude(const icn_problem *problem, icn_winograd_form form, const void *const in[ICN_MAX_INPUTS],
+                                  float *magnitude, const icn_allocator *allocator, icn_error *error) {
   icn_status status = ICN_OK;
   bound b = {.s = icn_conv_sizes_of(problem),
              .problem = problem,

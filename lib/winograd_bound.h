@@ -18,7 +18,7 @@ double icn_row_tolerance(const icn_row *row, const icn_problem *problem);
  * function that enlarges; in[] are its inputs. With half-precision weights U counts as at least the least normal half. With folded pixels
  * (row_winograd_s2d.c) the sum is over their 4 channels for each ic, and the transforms are those of the folded window. Fails:
  * ICN_NO_MEMORY. */
-icn_status icn_winograd_magnitude(const icn_problem *problem, icn_winograd_form form, const void *const in[ICN_MAX_INPUTS], float *magnitude,
-                                  const icn_allocator *allocator, icn_error *error);
+icn_status icn_winograd_magnitude(const icn_problem *problem, icn_winograd_form form, const void *const in[ICN_MAX_INPUTS],
+                                  float *magnitude, const icn_allocator *allocator, icn_error *error);
 
 #endif

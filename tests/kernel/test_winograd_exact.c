@@ -155,7 +155,7 @@ static size_t each_tile(fixture *f, void (*test)(fixture *f, const winograd_tile
       icn_case_list list;
       if (t.folded && t.window[2] == 1) continue;
       const icn_case c = make_case(&list, t.window, &VARIANTS[0], channels_of(&t), OUTPUTS);
-      const icn_winograd_sizes w = t.folded ? icn_winograd_folded_sizes_of(&c.problem, t.m) : icn_winograd_sizes_of(&c.problem, t.m);
+      const icn_winograd_sizes w = icn_winograd_fused_sizes(&c.problem, t.folded, t.m);
       icn_cases_free(&list);
       if (!icn_winograd_tile_ok(&w, t.m)) continue;
       test(f, &t, user);

@@ -84,7 +84,8 @@ float *winograd_magnitudes(const icn_case_data *data, const winograd_tile *t) {
   float *magnitude = calloc((size_t)icn_shape_elems(&data->dense.out.shape), sizeof *magnitude);
   assert_non_null(magnitude);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
-  assert_int_equal(icn_winograd_magnitude(&data->dense, (icn_winograd_form){t->m, t->folded}, in, magnitude, &data->allocator, &error), ICN_OK);
+  assert_int_equal(icn_winograd_magnitude(&data->dense, (icn_winograd_form){t->m, t->folded}, in, magnitude, &data->allocator, &error),
+                   ICN_OK);
   return magnitude;
 }
 
@@ -99,7 +100,7 @@ static bool sums_are_exact(const icn_case_data *data, const winograd_tile *t, co
 
 /* Packed weights are on their grain, none a little beside it. */
 static bool weights_are_exact(const icn_case_data *data, const winograd_tile *t, const grain *g) {
-  const icn_winograd_sizes w = t->folded ? icn_winograd_folded_sizes_of(&data->dense, t->m) : icn_winograd_sizes_of(&data->dense, t->m);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(&data->dense, t->folded, t->m);
   const size_t count = (size_t)(w.points * w.depth * w.s.k);
   const icn_winograd_packing packing = {w.s.k, 0, w.depth * w.s.k, t->folded};
   const icn_value weight = {.data = data->input[ICN_CONV_WEIGHT]}, *constants[ICN_MAX_INPUTS] = {NULL};

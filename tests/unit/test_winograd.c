@@ -268,6 +268,41 @@ static void the_bound_is_the_sum_of_absolute_products(void **state) {
   assert_true(fabs((double)magnitude[9 + 5] - want) <= 1e-6 * want);
 }
 
+/* With folded pixels the four phases of the image are convolved with those of the window, each with stride 1, and what they come to is
+ * added up: the same function on them is the bound of the whole. */
+static void the_bound_of_folded_pixels_is_that_of_their_phases(void **state) {
+  (void)state;
+  enum { H = 9, W = 11, FH = 7, FW = 8, OUT = 4 * 5 };
+  icn_allocator allocator = icn_allocator_default();
+  icn_error error;
+  icn_problem p = folded_problem(1, 0), phase = p;
+  float x[H * W], w[3 * 25], bias[3] = {1, -2, 3}, nothing[3] = {0}, magnitude[3 * OUT];
+  double want[3 * OUT];
+  const void *in[ICN_MAX_INPUTS] = {x, w, bias};
+  for (int i = 0; i < H * W; i++) x[i] = (float)((i * 7) % 5 - 2);
+  for (int i = 0; i < 3 * 25; i++) w[i] = (float)((i * 5) % 7 - 3);
+  for (int i = 0; i < 3 * OUT; i++) want[i] = fabs((double)bias[i / OUT]);
+  assert_int_equal(icn_winograd_magnitude(&p, (icn_winograd_form){2, true}, in, magnitude, &allocator, &error), ICN_OK);
+  phase.in[0].shape = icn_shape_make(4, (const int64_t[]){1, 1, FH, FW});
+  phase.in[1].shape = icn_shape_make(4, (const int64_t[]){3, 1, 3, 3});
+  for (int k = 0; k < 2; k++) phase.params.kernel[k] = 3, phase.params.stride[k] = 1, phase.params.pad_begin[k] = 0;
+  for (int f = 0; f < 4; f++) {
+    float px[FH * FW], pw[3 * 9], part[3 * OUT];
+    const void *phase_in[ICN_MAX_INPUTS] = {px, pw, nothing};
+    for (int i = 0; i < FH * FW; i++) {
+      const int iy = 2 * (i / FW) + f / 2 - 1, ix = 2 * (i % FW) + f % 2 - 1; /* a padding of 1 */
+      px[i] = iy >= 0 && iy < H && ix >= 0 && ix < W ? x[iy * W + ix] : 0;
+    }
+    for (int i = 0; i < 3 * 9; i++) {
+      const int ky = 2 * (i % 9 / 3) + f / 2, kx = 2 * (i % 3) + f % 2;
+      pw[i] = ky < 5 && kx < 5 ? w[i / 9 * 25 + ky * 5 + kx] : 0;
+    }
+    assert_int_equal(icn_winograd_magnitude(&phase, (icn_winograd_form){2, false}, phase_in, part, &allocator, &error), ICN_OK);
+    for (int i = 0; i < 3 * OUT; i++) want[i] += (double)part[i];
+  }
+  for (int i = 0; i < 3 * OUT; i++) assert_true(fabs((double)magnitude[i] - want[i]) <= 1e-6 * want[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(matrices_give_the_correlation_exactly),
@@ -280,6 +315,7 @@ int main(void) {
       cmocka_unit_test(what_cannot_be_folded_is_declined),
       cmocka_unit_test(folded_work_is_counted_as_it_is),
       cmocka_unit_test(the_bound_is_the_sum_of_absolute_products),
+      cmocka_unit_test(the_bound_of_folded_pixels_is_that_of_their_phases),
   };
   return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
 }
