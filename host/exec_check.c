@@ -63,12 +63,12 @@ done:
 static icn_status compute(const icn_executor *executor, const icn_plan_layer *layer, layer_data *data, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_allocator *allocator = &executor->context->allocator;
-  const int m = icn_row_winograd_m(layer->choice.row, &layer->choice.config);
+  const icn_winograd_form form = icn_row_winograd_form(layer->choice.row, &layer->choice.config);
   const void *in[ICN_MAX_INPUTS];
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
   ICN_TRY(icn_ref_compute(&data->dense, in, data->want, allocator, error));
-  if (m > 0) {
-    ICN_TRY(icn_winograd_magnitude(&data->dense, m, in, data->magnitude, allocator, error));
+  if (form.m > 0) {
+    ICN_TRY(icn_winograd_magnitude(&data->dense, form, in, data->magnitude, allocator, error));
   } else {
     ICN_TRY(icn_magnitude(&data->dense, in, data->want, data->magnitude, allocator, error));
   }

@@ -206,15 +206,15 @@ static bool close_enough(const run *r, float got, int64_t i, double *allowed) {
 /* Transforms round even where direct sums of small integers are exact: Winograd rows have a bound of their own in both modes. */
 static icn_status prepare_bound(run *r, icn_error *error) {
   icn_status status = ICN_OK;
-  const int m = icn_row_winograd_m(r->row, &r->config);
+  const icn_winograd_form form = icn_row_winograd_form(r->row, &r->config);
   const void *in[ICN_MAX_INPUTS];
-  if (m == 0) goto done;
+  if (form.m == 0) goto done;
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = r->data->input[i];
-  float **kept = &r->bounds->magnitude[m];
+  float **kept = &r->bounds->magnitude[form.folded][form.m];
   if (*kept == NULL) {
     *kept = icn_allocate_array(&r->data->allocator, (size_t)icn_shape_elems(&r->problem->out.shape), sizeof(float));
     ICN_REQUIRE(*kept != NULL, ICN_NO_MEMORY, "out of memory: a kernel case");
-    status = icn_winograd_magnitude(&r->data->dense, m, in, *kept, &r->data->allocator, error);
+    status = icn_winograd_magnitude(&r->data->dense, form, in, *kept, &r->data->allocator, error);
     if (status != ICN_OK) {
       icn_release(&r->data->allocator, *kept);
       *kept = NULL;
@@ -227,9 +227,10 @@ done:
 }
 
 void icn_check_bounds_free(icn_check_bounds *bounds, const icn_case_data *data) {
-  for (size_t m = 0; m < sizeof bounds->magnitude / sizeof bounds->magnitude[0]; m++) {
-    icn_release(&data->allocator, bounds->magnitude[m]);
-    bounds->magnitude[m] = NULL;
+  for (size_t i = 0; i < 2 * (ICN_WINOGRAD_MAX_M + 1); i++) {
+    float **kept = &bounds->magnitude[i / (ICN_WINOGRAD_MAX_M + 1)][i % (ICN_WINOGRAD_MAX_M + 1)];
+    icn_release(&data->allocator, *kept);
+    *kept = NULL;
   }
 }
 

@@ -30,10 +30,10 @@ typedef struct icn_check_result {
 icn_check_outcome icn_kernel_check(icn_runtime *runtime, const icn_device_desc *device, const icn_row *row, const icn_problem *problem,
                                    const icn_case_data *data, bool twice, icn_check_result *result);
 
-/* What the errors of Winograd rows are relative to, for each m, kept between checks on the same data: it takes as long as the reference.
- * Begins as zeros. */
+/* What the errors of Winograd rows are relative to, [folded][m] of a form, kept between checks on the same data: it takes as long as the
+ * reference. Begins as zeros. */
 typedef struct icn_check_bounds {
-  float *magnitude[ICN_WINOGRAD_MAX_M + 1];
+  float *magnitude[2][ICN_WINOGRAD_MAX_M + 1];
 } icn_check_bounds;
 void icn_check_bounds_free(icn_check_bounds *bounds, const icn_case_data *data);
 /* The same with a configuration that icn_row_takes() has found good. */

@@ -9,7 +9,11 @@
  * zeros to whole panels of NR = NV * VW channels. The work is blocks of tiles times splits (ranges of panels); each work-item takes an
  * equal range of it, blocks outermost, so that a block's V serves all its panels. Register tiles are MR tiles x NR channels; where MR does
  * not divide a block, its last rows are computed twice.
- * scratch, for each work-item: V[POINTS][block][padded ic], M[POINTS][block][NR], a window [POINTS][VW].
+ * With -D FOLD=C (C <= 4 channels and a pixel stride of C, space to depth) 2 x 2 pixels of x are one, so that a convolution of stride 2 and
+ * r taps is one of stride 1 (WS) and (r + 1) / 2 taps (WR): output o reads x[2 o - pad + k], and with X[j] = (x[2 j - pad], x[2 j - pad + 1])
+ * that is X[o + t][phase] with k = 2 t + phase. A folded pixel has 16 lanes, row * 8 + column * C + channel, so that each row of it is one
+ * load; lanes that are none of the 4 C hold what stands beside in x. They are transformed, lane by lane, and never multiplied.
+ * scratch, for each work-item: V[POINTS][block][padded ic], M[POINTS][block][NR], a window [POINTS][VW] ([POINTS][16] folded).
  * global: work-items, one for each core; local: 1. Checked by icn_winograd_applies() in lib/row_winograd.c. */
 #include "tile.clh"
 
@@ -34,14 +38,36 @@
 #define STEP_Y(down) (WDIM == 2 ? 0 : (down))
 #define STEP_X(down) (WDIM == 2 ? 1 : 1 - (down))
 
+#ifdef FOLD
+#define ROW_LANES 8 /* of a folded pixel */
+#define LANES     (2 * ROW_LANES)
+/* Outputs of a step of x; channels that are multiplied, and which lane of V each of them is. */
+#define STEP      2
+#define CHANNELS  (4 * FOLD)
+#define PADDED    LANES
+#define LANE(ic)  ((ic) < 2 * FOLD ? (ic) : (ic) + ROW_LANES - 2 * FOLD)
+#else
+#define STEP     WS
+#define CHANNELS in.s3
+#define PADDED   (channels + VW - 1) / VW * VW
+#define LANE(ic) ic
+#endif
+
+/* VW lanes of a pixel; row_step: from the first row of a folded one to the second. */
+#if defined(FOLD) && VW > ROW_LANES
+#define PIXEL(d, row_step) (VEC)(vload8(0, d), vload8(0, (d) + (row_step)))
+#else
+#define PIXEL(d, row_step) VLOAD(0, d)
+#endif
+
 /* B^T d B of VW channels of a window whose lines and pixels are that many elements apart, into v, v_step elements from point to point. */
-static void transform_window(__global const STORE *d, int line_step, int pixel_step, __global STORE *v, int v_step) {
+static void transform_window(__global const STORE *d, int line_step, int pixel_step, int row_step, __global STORE *v, int v_step) {
   VEC line[WN], sums[WN];
 #if WDIM == 2
   VEC half_done[POINTS];
   for (int a = 0; a < WN; a++, d += line_step) {
 #pragma unroll
-    for (int b = 0; b < WN; b++) line[b] = VLOAD(0, d + b * pixel_step);
+    for (int b = 0; b < WN; b++) line[b] = PIXEL(d + b * pixel_step, row_step);
     icn_winograd_input(line, sums);
 #pragma unroll
     for (int b = 0; b < WN; b++) half_done[a * WN + b] = sums[b];
@@ -56,13 +82,46 @@ static void transform_window(__global const STORE *d, int line_step, int pixel_s
 #else
   (void)line_step; /* one line */
 #pragma unroll
-  for (int b = 0; b < WN; b++) line[b] = VLOAD(0, d + b * pixel_step);
+  for (int b = 0; b < WN; b++) line[b] = PIXEL(d + b * pixel_step, row_step);
   icn_winograd_input(line, sums);
 #pragma unroll
   for (int b = 0; b < WN; b++) VSTORE(sums[b], 0, v + b * v_step);
 #endif
 }
 
+#ifdef FOLD
+/* A window that reaches over the image's edge, lane by lane, with zeros where nothing is. */
+static void copy_window(__global const STORE *x, int h, int w, int top, int left, __global STORE *window) {
+  for (int a = 0; a < WN; a++)
+    for (int b = 0; b < WN; b++)
+      for (int row = 0; row < 2; row++, window += ROW_LANES) {
+        const int iy = top + 2 * a + row, ix = left + 2 * b;
+#pragma unroll
+        for (int lane = 0; lane < ROW_LANES; lane++) {
+          const bool inside = lane < 2 * FOLD && (uint)iy < (uint)h && (uint)(ix + lane / FOLD) < (uint)w;
+          window[lane] = inside ? x[((size_t)iy * w + (ix + lane / FOLD)) * FOLD + lane % FOLD] : 0;
+        }
+      }
+}
+
+/* One tile's V. x points at its image. The last vector of a window that counts as inside ends inside of the image, too: behind the image there
+ * may be nothing at all. */
+static void transform_tile(__global const STORE *x, int h, int w, int x_stride, int channels, int top, int left, int down,
+                           __global STORE *v, int v_step, __global STORE *window) {
+  const int last_y = top + 2 * WN - 1, last_x = left + 2 * WN - 1;
+  const bool inside = top >= 0 && left >= 0 && last_y < h && last_x < w && ((h - last_y) * w - (last_x - 1)) * FOLD >= ROW_LANES;
+  if (!inside) copy_window(x, h, w, top, left, window);
+  for (int c = 0; c < LANES; c += VW) {
+    const int row = c / ROW_LANES, lane = c % ROW_LANES;
+    if (lane >= 2 * FOLD) continue; /* none of these is multiplied */
+    if (inside)
+      transform_window(x + ((size_t)(top + row) * w + left) * FOLD + lane, 2 * w * FOLD, 2 * FOLD, w * FOLD, v + c, v_step);
+    else
+      transform_window(window + c, WN * LANES, LANES, ROW_LANES, v + c, v_step);
+  }
+  (void)x_stride, (void)channels, (void)down; /* FOLD, all, both axes */
+}
+#else
 /* A window that reaches over the image's edge, or whose last channels are no whole vector, with zeros where nothing is. */
 static void copy_window(__global const STORE *x, int h, int w, int x_stride, int top, int left, int down, int lanes,
                         __global STORE *window) {
@@ -84,13 +143,14 @@ static void transform_tile(__global const STORE *x, int h, int w, int x_stride, 
   const int line_step = w * x_stride, pixel_step = WDIM == 2 || down == 0 ? x_stride : line_step;
   for (int c = 0; c < channels; c += VW) {
     if (inside && channels - c >= VW) {
-      transform_window(x + ((size_t)top * w + left) * x_stride + c, line_step, pixel_step, v + c, v_step);
+      transform_window(x + ((size_t)top * w + left) * x_stride + c, line_step, pixel_step, 0, v + c, v_step);
     } else {
       copy_window(x + c, h, w, x_stride, top, left, down, channels - c, window);
-      transform_window(window, WN * VW, VW, v + c, v_step);
+      transform_window(window, WN * VW, VW, 0, v + c, v_step);
     }
   }
 }
+#endif
 
 /* m[row][NR] = v[row][channels] * u[channels][NR] for `rows` rows, MR or more. */
 static void multiply(__global const STORE *v, int v_stride, int channels, __global const WEIGHT *u, int rows, __global STORE *m) {
@@ -103,6 +163,9 @@ static void multiply(__global const STORE *v, int v_stride, int channels, __glob
     for (int i = 0; i < MR; i++)
 #pragma unroll
       for (int j = 0; j < NV; j++) acc[i][j] = 0;
+#ifdef FOLD
+#pragma unroll
+#endif
     for (int ic = 0; ic < channels; ic++, weight += NR) {
       VEC b[NV];
 #pragma unroll
@@ -112,7 +175,7 @@ static void multiply(__global const STORE *v, int v_stride, int channels, __glob
       }
 #pragma unroll
       for (int i = 0; i < MR; i++) {
-        const VEC value = a[i * v_stride + ic];
+        const VEC value = a[i * v_stride + LANE(ic)];
 #pragma unroll
         for (int j = 0; j < NV; j++) acc[i][j] += value * b[j];
       }
@@ -220,10 +283,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
     int residual_offset, __global STORE *y, int y_offset, __global STORE *scratch, int scratch_offset, int8 in, int8 out, int8 grid,
     int residual_stride, int function, float alpha, float beta) {
   const int worker = (int)get_global_id(0), workers = (int)get_global_size(0);
-  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = in.s3, down = in.s6;
+  const int h = in.s0, w = in.s1, x_stride = in.s2, channels = CHANNELS, down = in.s6;
   const int oh = out.s0, ow = out.s1, y_stride = out.s2, out_channels = out.s3;
   const int tiles_y = grid.s0, tiles_x = grid.s1, tiles = grid.s2, block = grid.s3, splits = grid.s4, panels = grid.s5;
-  const int blocks = (tiles + block - 1) / block, padded = (channels + VW - 1) / VW * VW;
+  const int blocks = (tiles + block - 1) / block, padded = PADDED;
   const int along_y = WDIM == 2 || down != 0 ? WM : 1, along_x = WDIM == 2 || down == 0 ? WM : 1;
 
   x += x_offset;
@@ -240,7 +303,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_fused(
     const int live = min(block, tiles - first), rows = max(live, MR);
     place at = place_of(first, tiles_y, tiles_x);
     for (int k = 0; k < rows && (item == from || split == 0); k++) {
-      const int top = at.y * along_y * WS - in.s4, left = at.x * along_x * WS - in.s5;
+      const int top = at.y * along_y * STEP - in.s4, left = at.x * along_x * STEP - in.s5;
       transform_tile(x + (size_t)at.n * h * w * x_stride, h, w, x_stride, channels, top, left, down, v + k * padded, block * padded, window);
       if (k + 1 < live) step_place(&at, tiles_y, tiles_x);
     }

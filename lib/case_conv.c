@@ -259,6 +259,49 @@ static void add_first(icn_case_list *list) {
     }
 }
 
+/* Stride 2 on few channels without room between pixels, which winograd_s2d folds: every window with paddings of 0 to 3, more outputs than
+ * a panel has and no whole vectors of them, images smaller than a tile. */
+static void add_s2d_windows(icn_case_list *list) {
+  static const window WINDOWS[] = {{{3, 3}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1}, {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 1},
+                                   {{5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}, 1}, {{5, 5}, {2, 2}, {1, 1}, {0, 1}, {3, 2}, 1},
+                                   {{7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, 1}, {{7, 7}, {2, 2}, {1, 1}, {2, 0}, {3, 1}, 1}};
+  static const int64_t SIZES[][5] = {{2, 1, 23, 29, 33}, {1, 2, 30, 27, 70}, {2, 3, 31, 34, 24}, {1, 4, 28, 33, 129}};
+  static const icn_epilogue EPILOGUES[] = {{ICN_FN_RELU, 0, 0, 0}, {ICN_FN_CLIP, -0.5f, 1.5f, 0}, {ICN_FN_IDENTITY, 0, 0, 0}};
+  for (size_t i = 0; i < sizeof WINDOWS / sizeof WINDOWS[0]; i++)
+    for (size_t k = 0; k < sizeof SIZES / sizeof SIZES[0]; k++) {
+      icn_case *c = add(list, SIZES[k][0], SIZES[k][1], SIZES[k][2], SIZES[k][3], SIZES[k][4], &WINDOWS[i]);
+      c->problem.epilogue = EPILOGUES[(i + k) % 3];
+      if ((i + k) % 4 == 1) add_residual(c);
+      if ((i + k) % 5 == 2) icn_case_constant(c, ICN_CONV_SCALE, 1, (const int64_t[]){SIZES[k][4]});
+      if ((i + k) % 4 == 2) c->flags |= ICN_CASE_SPECIAL;
+    }
+  for (int64_t c = 1; c <= 4; c++) {
+    add(list, 2, c, 1, 1, 20, &WINDOWS[4]);
+    add(list, 1, c, 1, 9, 5, &WINDOWS[2]);
+    add(list, 1, c, 12, 1, 5, &WINDOWS[1]);
+  }
+}
+
+/* Windows that end with the image: for each m some of these do, and a vector of the last pixel would be read beyond it. Then pixels of
+ * the output, and of the input, that are apart: the latter are not folded. */
+static void add_s2d_ends(icn_case_list *list) {
+  static const int64_t SIDES[][2] = {{3, 10}, {3, 14}, {5, 12}, {5, 16}, {7, 14}, {7, 18}};
+  for (size_t i = 0; i < sizeof SIDES / sizeof SIDES[0]; i++)
+    for (int64_t c = 1; c <= 4; c++) {
+      const window w = {{SIDES[i][0], SIDES[i][0]}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1};
+      add(list, 1 + c % 2, c, SIDES[i][1], SIDES[i][1], 8, &w);
+    }
+  const window w = {{7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, 1};
+  for (int64_t gap = 0; gap < 2; gap++) {
+    icn_case *c = add(list, 2, 3, 25, 30, 40, &w);
+    c->flags |= ICN_CASE_VIEWS_GIVEN;
+    c->problem.epilogue.function = ICN_FN_RELU;
+    c->problem.in[ICN_CONV_X] = icn_view_device(&c->problem.in[ICN_CONV_X].shape, 3 + gap);
+    c->problem.out = icn_view_device(&c->problem.out.shape, 56);
+    c->problem.out.offset = 5;
+  }
+}
+
 void icn_cases_conv(icn_case_list *list) {
   add_windows(list);
   add_channels(list);
@@ -276,4 +319,6 @@ void icn_cases_conv(icn_case_list *list) {
   layers = icn_googlenet_layers(&count);
   add_network(list, layers, count);
   add_first(list);
+  add_s2d_windows(list);
+  add_s2d_ends(list);
 }

@@ -1,7 +1,9 @@
 /* winograd_3x3, winograd_5x5, winograd_line (1x3 to 7x1), winograd_stride2 (3x3, 5x5, 7x7): Winograd convolution for CPU devices, blocks of
- * tiles through all three stages in one work-item (kernels/winograd.cl).
+ * tiles through all three stages in one work-item (kernels/winograd.cl). winograd_s2d (row_winograd_s2d.c) is made of the same pieces, with
+ * `folded`.
  * config: value[0] = m of F(m, r), value[1] = MR tiles, value[2] = NV vectors, value[3] = VW lanes of a vector, value[4] = tiles of a
  * block, value[5] = splits of the output channels. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cost.h"
@@ -20,8 +22,9 @@ static int64_t panels(const icn_winograd_sizes *w, const icn_config *config) { r
 
 /* Scratch elements of one work-item: V, M and a window. */
 static int64_t slice_elems(const icn_winograd_sizes *w, const icn_config *config) {
-  const int64_t block = config->value[BLOCK], padded = icn_round_up(w->s.c, config->value[VW]);
-  return icn_round_up(w->points * (block * (padded + panel_width(config)) + config->value[VW]), 16);
+  const int64_t block = config->value[BLOCK], padded = icn_round_up(w->lanes, config->value[VW]);
+  const int64_t window = w->folded ? padded : config->value[VW];
+  return icn_round_up(w->points * (block * (padded + panel_width(config)) + window), 16);
 }
 
 static int64_t work_items(const icn_winograd_sizes *w, const icn_device_desc *device, const icn_config *config) {
@@ -37,12 +40,12 @@ static double critical_operations(const icn_winograd_sizes *w, const icn_device_
   const double transform = 2.0, per_line = w->dims == 2 ? w->n : 1;
   const int64_t block = config->value[BLOCK], splits = config->value[SPLITS], blocks = icn_div_up(w->tiles, block);
   const icn_winograd_ops ops = icn_winograd_operations(config->value[ICN_WINOGRAD_M], w->r, w->stride);
-  const double channel_vectors = (double)icn_div_up(w->s.c, config->value[VW]);
+  const double channel_vectors = (double)icn_div_up(w->lanes, config->value[VW]);
   const double rows = (double)(icn_div_up(block, config->value[MR]) * config->value[MR]);
   const double input = (double)block * channel_vectors * 2 * per_line * ops.input * transform;
   /* Weights come from the second-level cache at half a vector a cycle, once for each register tile of a block. */
   const double reload = 1 + 0.5 / config->value[MR];
-  const double product = (double)w->points * rows * (double)w->s.c * config->value[NV] * reload;
+  const double product = (double)w->points * rows * (double)w->depth * config->value[NV] * reload;
   const double lines_out = w->dims == 2 ? w->n + config->value[ICN_WINOGRAD_M] : 1;
   const double output = (double)block * config->value[NV] * lines_out * ops.output * transform;
   const int64_t items = icn_div_up(blocks * splits, work_items(w, device, config));
@@ -50,9 +53,9 @@ static double critical_operations(const icn_winograd_sizes *w, const icn_device_
   return (double)items * item_panels * (product + output) + (double)icn_div_up(items, splits) * input;
 }
 
-static double seconds_of(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
-  const double weights = icn_weight_bytes(problem) * (double)(w.points * w.s.c * panels(&w, config) * panel_width(config));
+static double seconds_of(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config) {
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
+  const double weights = icn_weight_bytes(problem) * (double)(w.points * w.depth * panels(&w, config) * panel_width(config));
   const double per_second = icn_cost_flop_per_second(device) / (2.0 * config->value[VW] * (double)icn_max64(device->compute_units, 1));
   double arithmetic = critical_operations(&w, device, config) / (per_second * 0.9);
   if (4.0 * (double)slice_elems(&w, config) > icn_cost_core_cache(device)) arithmetic *= 1.3; /* its scratch should not leave it */
@@ -63,8 +66,8 @@ static double seconds_of(const icn_problem *problem, const icn_device_desc *devi
 }
 
 /* Blocks of whole register tiles up to what the cache holds, and the splits that keep all cores busy. */
-static double best_cut(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
+static double best_cut(const icn_problem *problem, bool folded, const icn_device_desc *device, icn_config *config) {
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const int64_t all = panels(&w, config), units = icn_max64(device->compute_units, 1);
   double least = -1;
   icn_config best = *config;
@@ -72,7 +75,7 @@ static double best_cut(const icn_problem *problem, const icn_device_desc *device
     for (int64_t splits = 1; splits <= all && splits <= 2 * units; splits++) {
       config->value[BLOCK] = block;
       config->value[SPLITS] = (int32_t)splits;
-      const double seconds = seconds_of(problem, device, config);
+      const double seconds = seconds_of(problem, folded, device, config);
       if (least >= 0 && seconds >= least) continue;
       least = seconds;
       best = *config;
@@ -83,7 +86,7 @@ static double best_cut(const icn_problem *problem, const icn_device_desc *device
   return least;
 }
 
-void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+void icn_winograd_fused_configure(const icn_problem *problem, bool folded, const icn_device_desc *device, icn_config *config) {
   const int width = icn_cpu_vector(device);
   /* One image decides on what the weights are packed for, so that executors of every batch share them. */
   icn_problem one = *problem;
@@ -91,36 +94,41 @@ void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *d
   double least = -1;
   memset(config, 0, sizeof *config);
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
-    const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
+    const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, *m);
     if (!icn_winograd_tile_ok(&w, *m)) continue;
     for (int t = 0; t < TILE_COUNT; t++) {
       if (TILES[t][2] != width) continue;
       icn_config candidate = {{*m, TILES[t][0], TILES[t][1], TILES[t][2]}};
-      const double seconds = best_cut(&one, device, &candidate);
+      const double seconds = best_cut(&one, folded, device, &candidate);
       if (least >= 0 && seconds >= least) continue;
       least = seconds;
       *config = candidate;
     }
   }
-  best_cut(problem, device, config);
+  best_cut(problem, folded, device, config);
 }
 
 /* ------------------------------------------------------------ the row */
 
-/* Whatever the window. */
-static bool applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, icn_reason *why_not) {
+bool icn_winograd_fused_applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, int64_t depth,
+                                icn_reason *why_not) {
   if (!icn_winograd_problem_ok(problem, why_not)) return false;
   const icn_conv_sizes s = icn_conv_sizes_of(problem);
   if (problem->params.stride[0] != stride) return icn_decline(why_not, "a stride of %lld is needed", (long long)stride);
   int64_t packed, x, y;
   const int64_t most_points = ICN_WINOGRAD_MAX_N * ICN_WINOGRAD_MAX_N;
-  if (!icn_mul_ok(most_points * (s.c + 1), icn_round_up(s.k, WIDEST_PANEL) + WIDEST_PANEL, &packed) || packed > INT32_MAX)
+  if (!icn_mul_ok(most_points * (depth + 1), icn_round_up(s.k, WIDEST_PANEL) + WIDEST_PANEL, &packed) || packed > INT32_MAX)
     return icn_decline(why_not, "the transformed weights do not fit 31 bits");
-  if (!icn_mul_ok(most_points * MOST_BLOCK, s.c + 2 * WIDEST_PANEL, &x) || x > INT32_MAX)
-    return icn_decline(why_not, "a block of %lld channels does not fit 31 bits", (long long)s.c);
+  if (!icn_mul_ok(most_points * MOST_BLOCK, depth + 2 * WIDEST_PANEL, &x) || x > INT32_MAX)
+    return icn_decline(why_not, "a block of %lld channels does not fit 31 bits", (long long)depth);
   if (!icn_mul_ok(s.pixels, 1 + (device->compute_units > 0 ? device->compute_units : 1), &y) || s.pixels > INT32_MAX / 2)
     return icn_decline(why_not, "%lld output pixels do not fit 31 bits", (long long)s.pixels);
   return true;
+}
+
+/* Whatever the window. */
+static bool applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, icn_reason *why_not) {
+  return icn_winograd_fused_applies(problem, device, stride, icn_conv_sizes_of(problem).c, why_not);
 }
 
 static bool window_is(const icn_problem *problem, int64_t side, icn_reason *why_not) {
@@ -148,34 +156,43 @@ bool icn_winograd_stride2_applies(const icn_problem *problem, const icn_device_d
   return applies(problem, device, 2, why_not);
 }
 
-double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
-  return icn_cost_on_target(device, ICN_TARGET_CPU, seconds_of(problem, device, config));
+double icn_winograd_fused_cost(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config) {
+  return icn_cost_on_target(device, ICN_TARGET_CPU, seconds_of(problem, folded, device, config));
 }
 
-uint64_t icn_winograd_pack_bytes(const icn_problem *problem, const icn_config *config) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
-  return (uint64_t)(panels(&w, config) * panel_width(config) * (w.points * w.s.c + 1)) * sizeof(float);
+uint64_t icn_winograd_fused_pack_bytes(const icn_problem *problem, bool folded, const icn_config *config) {
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
+  return (uint64_t)(panels(&w, config) * panel_width(config) * (w.points * w.depth + 1)) * sizeof(float);
 }
 
 /* U[panel][p][ic][lane], then bias[panel][lane]. */
-void icn_winograd_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
+void icn_winograd_fused_pack(const icn_problem *problem, bool folded, const icn_config *config, const icn_value *const *constants,
+                             float *packed) {
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const int64_t width = panel_width(config);
-  const icn_winograd_packing packing = {width, w.points * w.s.c * width, w.s.c * width};
-  memset(packed, 0, (size_t)icn_winograd_pack_bytes(problem, config));
+  const icn_winograd_packing packing = {width, w.points * w.depth * width, w.depth * width, folded};
+  memset(packed, 0, (size_t)icn_winograd_fused_pack_bytes(problem, folded, config));
   icn_winograd_pack_panels(problem, config->value[ICN_WINOGRAD_M], &packing, constants, packed);
   for (int64_t oc = 0; oc < w.s.k; oc++) packed[panels(&w, config) * packing.panel_step + oc] = icn_conv_bias(problem, constants, oc);
 }
 
-icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
-                             icn_error *error) {
-  (void)error;
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
+/* Operations as they are, and the bytes of the transformed weights in place of those that the problem counts. */
+static void count_work(const icn_problem *problem, const icn_winograd_sizes *w, int m, icn_launch *launch) {
+  const double weights = (double)((w->points * w->depth - w->s.kh * w->s.kw * w->s.c) * w->s.k);
+  icn_launch_work(launch, icn_winograd_input_flop(w, m) + icn_winograd_product_flop(w) + icn_winograd_output_flop(w, m),
+                  icn_problem_bytes(problem) + icn_weight_bytes(problem) * weights);
+}
+
+void icn_winograd_fused_emit(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config,
+                             icn_emit *emit) {
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, config->value[ICN_WINOGRAD_M]);
   const icn_params *p = &problem->params;
   const int64_t items = work_items(&w, device, config);
   icn_launch *launch = icn_emit_launch(emit, "winograd.cl", "winograd_fused");
-  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WS=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d", (int)config->value[ICN_WINOGRAD_M], w.r,
-                     w.stride, w.dims, (int)config->value[MR], (int)config->value[NV], (int)config->value[VW]);
+  char fold[32] = "";
+  if (folded) snprintf(fold, sizeof fold, " -D FOLD=%d", (int)w.s.c);
+  icn_launch_options(launch, "-D WM=%d -D WR=%d -D WS=%d -D WDIM=%d -D MR=%d -D NV=%d -D VW=%d%s", (int)config->value[ICN_WINOGRAD_M], w.r,
+                     w.stride, w.dims, (int)config->value[MR], (int)config->value[NV], (int)config->value[VW], fold);
   icn_launch_single_items(launch, items, 1, 1);
   icn_launch_tensor(launch, ICN_OPERAND_IN + ICN_CONV_X);
   icn_launch_tensor(launch, ICN_OPERAND_PACKED);
@@ -189,9 +206,31 @@ icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *
                                              slice_elems(&w, config)});
   icn_launch_int(launch, icn_problem_has(problem, ICN_CONV_RESIDUAL) ? icn_view_pixel_stride(&problem->in[ICN_CONV_RESIDUAL]) : 0);
   icn_launch_epilogue(launch, problem);
-  const int m = config->value[ICN_WINOGRAD_M];
-  icn_launch_work(launch, icn_winograd_input_flop(&w, m) + icn_winograd_product_flop(&w) + icn_winograd_output_flop(&w, m),
-                  icn_problem_bytes(problem) + icn_weight_bytes(problem) * (double)((w.points - w.s.kh * w.s.kw) * w.s.c * w.s.k));
+  count_work(problem, &w, config->value[ICN_WINOGRAD_M], launch);
   emit->scratch_bytes[0] = (uint64_t)(items * slice_elems(&w, config)) * sizeof(float);
+}
+
+/* ------------------------------------------------------------ rows whose pixels are as they are */
+
+void icn_winograd_configure(const icn_problem *problem, const icn_device_desc *device, icn_config *config) {
+  icn_winograd_fused_configure(problem, false, device, config);
+}
+
+double icn_winograd_cost(const icn_problem *problem, const icn_device_desc *device, const icn_config *config) {
+  return icn_winograd_fused_cost(problem, false, device, config);
+}
+
+uint64_t icn_winograd_pack_bytes(const icn_problem *problem, const icn_config *config) {
+  return icn_winograd_fused_pack_bytes(problem, false, config);
+}
+
+void icn_winograd_pack(const icn_problem *problem, const icn_config *config, const icn_value *const *constants, float *packed) {
+  icn_winograd_fused_pack(problem, false, config, constants, packed);
+}
+
+icn_status icn_winograd_emit(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_emit *emit,
+                             icn_error *error) {
+  (void)error;
+  icn_winograd_fused_emit(problem, false, device, config, emit);
   return ICN_OK;
 }

@@ -5,18 +5,21 @@
 #include "row_conv.h"
 #include "winograd.h"
 
-/* config->value[ICN_WINOGRAD_M]: m of F(m, r), in every Winograd row. */
-enum { ICN_WINOGRAD_M = 0 };
+/* config->value[ICN_WINOGRAD_M]: m of F(m, r), in every Winograd row. A folded pixel has 16 lanes, 8 for each of its two rows. */
+enum { ICN_WINOGRAD_M = 0, ICN_WINOGRAD_FOLDED_LANES = 16 };
 
 /* What one problem comes to with one m. */
 typedef struct icn_winograd_sizes {
   icn_conv_sizes s;
   int dims, r, stride, n; /* axes that are transformed; taps, stride and points along one of them */
-  bool down;              /* one axis: y */
+  bool down, folded;      /* one axis: y; pixels are folded: s is the problem as it is, all others describe the folded one */
+  int64_t lanes, depth;   /* channels of V, and how many of them are multiplied: s.c both unless pixels are folded */
   int64_t points, tiles_y, tiles_x, tiles;
 } icn_winograd_sizes;
 
 icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m);
+/* The same, `folded`: of a problem of stride 2 with 2 x 2 pixels folded into one (row_winograd_s2d.c). */
+icn_winograd_sizes icn_winograd_fused_sizes(const icn_problem *problem, bool folded, int m);
 
 /* m of F(m, r) that are tried, ended by 0. */
 extern const int32_t icn_winograd_ms[];
@@ -36,12 +39,26 @@ icn_problem icn_winograd_product(const icn_winograd_sizes *w);
 bool icn_winograd_problem_ok(const icn_problem *problem, icn_reason *why_not);
 
 /* Where the element of point p, input channel ic and output channel oc goes: panel oc / width, then
- * packed[panel * panel_step + p * point_step + ic * width + oc % width]. What no element is written to is left as it is. */
+ * packed[panel * panel_step + p * point_step + ic * width + oc % width]. What no element is written to is left as it is. Folded: ic is
+ * (row * 2 + column) * c + channel of the pixels that are one. */
 typedef struct icn_winograd_packing {
   int64_t width, panel_step, point_step;
+  bool folded;
 } icn_winograd_packing;
 /* U = G g G^T, transformed in double and rounded once. */
 void icn_winograd_pack_panels(const icn_problem *problem, int m, const icn_winograd_packing *packing, const icn_value *const *constants,
                               float *packed);
+
+/* What the rows in one launch for CPUs are made of (row_winograd.c); `folded`: as row_winograd_s2d.c has it. applies: for any window of
+ * this stride, with that many channels as they are multiplied. */
+bool icn_winograd_fused_applies(const icn_problem *problem, const icn_device_desc *device, int64_t stride, int64_t depth,
+                                icn_reason *why_not);
+void icn_winograd_fused_configure(const icn_problem *problem, bool folded, const icn_device_desc *device, icn_config *config);
+double icn_winograd_fused_cost(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config);
+uint64_t icn_winograd_fused_pack_bytes(const icn_problem *problem, bool folded, const icn_config *config);
+void icn_winograd_fused_pack(const icn_problem *problem, bool folded, const icn_config *config, const icn_value *const *constants,
+                             float *packed);
+void icn_winograd_fused_emit(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config,
+                             icn_emit *emit);
 
 #endif

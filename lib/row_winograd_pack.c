@@ -6,25 +6,29 @@
 const int32_t icn_winograd_ms[] = {2, 3, 4, 6, 0};
 enum { MOST_SIDE = 8, MOST_SIDE_STRIDE2 = 11 };
 
-/* icn_winograd_count(m, r, stride) by stride - 1, r / 2 - 1 and m (a test compares them): selection asks for them thousands of times. */
-static const icn_winograd_ops OPERATIONS[2][3][ICN_WINOGRAD_MAX_M + 1] = {
+/* icn_winograd_count(m, r, stride) by stride - 1, r - 2 and m (a test compares them): selection asks for them thousands of times. */
+static const icn_winograd_ops OPERATIONS[2][ICN_WINOGRAD_MAX_R - 1][ICN_WINOGRAD_MAX_M + 1] = {
     {
-        {[2] = {6, 4}, [3] = {15, 7}, [4] = {26, 12}, [6] = {31, 20}},
-        {[2] = {26, 8}, [3] = {33, 12}, [4] = {31, 16}, [6] = {50, 33}},
-        {[2] = {31, 12}, [3] = {60, 17}, [4] = {50, 25}, [6] = {72, 36}},
+        [0] = {[2] = {2, 2}, [3] = {6, 4}, [4] = {15, 8}, [6] = {33, 18}},
+        [1] = {[2] = {6, 4}, [3] = {15, 7}, [4] = {26, 12}, [6] = {31, 20}},
+        [2] = {[2] = {15, 6}, [3] = {26, 10}, [4] = {33, 14}, [6] = {60, 26}},
+        [3] = {[2] = {26, 8}, [3] = {33, 12}, [4] = {31, 16}, [6] = {50, 33}},
+        [5] = {[2] = {31, 12}, [3] = {60, 17}, [4] = {50, 25}, [6] = {72, 36}},
     },
     {
-        {[2] = {2, 4}, [3] = {6, 7}, [4] = {15, 12}},
-        {[2] = {8, 8}, [3] = {21, 14}, [4] = {41, 24}},
-        {[2] = {21, 12}, [3] = {41, 20}},
+        [1] = {[2] = {2, 4}, [3] = {6, 7}, [4] = {15, 12}},
+        [3] = {[2] = {8, 8}, [3] = {21, 14}, [4] = {41, 24}},
+        [5] = {[2] = {21, 12}, [3] = {41, 20}},
     },
 };
 
-icn_winograd_ops icn_winograd_operations(int m, int r, int stride) { return OPERATIONS[stride - 1][r / 2 - 1][m]; }
+icn_winograd_ops icn_winograd_operations(int m, int r, int stride) { return OPERATIONS[stride - 1][r - 2][m]; }
 
 icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m) {
   icn_winograd_sizes w;
   w.s = icn_conv_sizes_of(problem);
+  w.lanes = w.depth = w.s.c;
+  w.folded = false;
   w.dims = w.s.kh > 1 && w.s.kw > 1 ? 2 : 1;
   w.down = w.s.kw == 1;
   w.r = (int)icn_max64(w.s.kh, w.s.kw);
@@ -37,9 +41,22 @@ icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m) {
   return w;
 }
 
+icn_winograd_sizes icn_winograd_fused_sizes(const icn_problem *problem, bool folded, int m) {
+  icn_winograd_sizes w = icn_winograd_sizes_of(problem, m);
+  if (!folded) return w;
+  w.folded = true;
+  w.lanes = ICN_WINOGRAD_FOLDED_LANES;
+  w.depth = 4 * w.s.c;
+  w.r = (w.r + 1) / 2;
+  w.stride = 1;
+  w.n = m + w.r - 1;
+  w.points = w.n * w.n;
+  return w;
+}
+
 double icn_winograd_input_flop(const icn_winograd_sizes *w, int m) {
   const double lines = w->dims == 2 ? 2.0 * w->n : 1;
-  return 2 * lines * icn_winograd_operations(m, w->r, w->stride).input * (double)(w->tiles * w->s.c);
+  return 2 * lines * icn_winograd_operations(m, w->r, w->stride).input * (double)(w->tiles * w->depth);
 }
 
 double icn_winograd_output_flop(const icn_winograd_sizes *w, int m) {
@@ -47,7 +64,7 @@ double icn_winograd_output_flop(const icn_winograd_sizes *w, int m) {
   return 2 * lines * icn_winograd_operations(m, w->r, w->stride).output * (double)(w->tiles * w->s.k);
 }
 
-double icn_winograd_product_flop(const icn_winograd_sizes *w) { return 2.0 * (double)(w->points * w->tiles) * (double)(w->s.c * w->s.k); }
+double icn_winograd_product_flop(const icn_winograd_sizes *w) { return 2.0 * (double)(w->points * w->tiles) * (double)(w->depth * w->s.k); }
 
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m) {
   icn_winograd tile;
@@ -103,15 +120,25 @@ static void transform_weights(const icn_winograd_sizes *w, double g[][ICN_WINOGR
     }
 }
 
+/* Tap (ty, tx) of channel ic as it is multiplied. A folded channel is (row * 2 + column) * C + channel; a window's taps end before those of
+ * its last folded ones where their number is odd. */
+static double weight_at(const icn_problem *problem, const icn_winograd_sizes *w, const icn_value *const *constants, int64_t oc, int64_t ic,
+                        int64_t ty, int64_t tx) {
+  if (!w->folded) return (double)icn_conv_weight(problem, constants, oc, ic, ty, tx);
+  const int64_t pixel = ic / w->s.c, ky = 2 * ty + pixel / 2, kx = 2 * tx + pixel % 2;
+  return ky < w->s.kh && kx < w->s.kw ? (double)icn_conv_weight(problem, constants, oc, ic % w->s.c, ky, kx) : 0;
+}
+
 /* `live` output channels from `first` on, all in one panel; `lanes` is where point 0, input channel 0 of the first one goes. */
 static void pack_lanes(const icn_problem *problem, const icn_winograd_sizes *w, double g[][ICN_WINOGRAD_MAX_R],
                        const icn_winograd_packing *packing, const icn_value *const *constants, int64_t first, int64_t live, float *lanes) {
   double taps[MOST_TAPS][LANES], u[MOST_POINTS][LANES];
+  const int64_t down = w->dims == 2 || w->down ? w->r : 1, across = w->dims == 2 || !w->down ? w->r : 1;
   memset(taps, 0, sizeof taps);
-  for (int64_t ic = 0; ic < w->s.c; ic++) {
+  for (int64_t ic = 0; ic < w->depth; ic++) {
     for (int64_t lane = 0; lane < live; lane++)
-      for (int64_t tap = 0; tap < w->s.kh * w->s.kw; tap++)
-        taps[tap][lane] = (double)icn_conv_weight(problem, constants, first + lane, ic, tap / w->s.kw, tap % w->s.kw);
+      for (int64_t tap = 0; tap < down * across; tap++)
+        taps[tap][lane] = weight_at(problem, w, constants, first + lane, ic, tap / across, tap % across);
     transform_weights(w, g, taps, u);
     for (int64_t p = 0; p < w->points; p++)
       for (int64_t lane = 0; lane < live; lane++) lanes[p * packing->point_step + ic * packing->width + lane] = (float)u[p][lane];
@@ -120,7 +147,7 @@ static void pack_lanes(const icn_problem *problem, const icn_winograd_sizes *w, 
 
 void icn_winograd_pack_panels(const icn_problem *problem, int m, const icn_winograd_packing *packing, const icn_value *const *constants,
                               float *packed) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, m);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, packing->folded, m);
   double g[ICN_WINOGRAD_MAX_N][ICN_WINOGRAD_MAX_R];
   icn_winograd tile;
   if (!icn_winograd_make(m, w.r, w.stride, &tile)) return; /* configure() has chosen one that there is */

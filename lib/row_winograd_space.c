@@ -13,9 +13,9 @@ static bool is_m(int32_t m) {
 }
 
 /* The problem has tiles of m outputs, with `most_side` points along a side in two dimensions. */
-static bool m_valid(const icn_problem *problem, int32_t m, int most_side, icn_reason *why_not) {
+static bool m_valid(const icn_problem *problem, bool folded, int32_t m, int most_side, icn_reason *why_not) {
   if (!is_m(m)) return icn_decline(why_not, "there is no F(%d, r)", (int)m);
-  const icn_winograd_sizes w = icn_winograd_sizes_of(problem, m);
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, m);
   if (icn_winograd_tile_ok(&w, m) && (w.dims == 1 || w.n <= most_side)) return true;
   return icn_decline(why_not, "F(%d, %d) is too inaccurate, or too large for an item's registers", (int)m, w.r);
 }
@@ -64,9 +64,10 @@ static bool cut_valid(const icn_problem *problem, const icn_config *config, icn_
   return true;
 }
 
-bool icn_winograd_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) {
+static bool fused_valid(const icn_problem *problem, bool folded, const icn_device_desc *device, const icn_config *config,
+                        icn_reason *why_not) {
   return icn_config_ends(config, FUSED_PARAMETERS, why_not) &&
-         m_valid(problem, config->value[ICN_WINOGRAD_M], ICN_WINOGRAD_MAX_N, why_not) && registers_valid(device, config, why_not) &&
+         m_valid(problem, folded, config->value[ICN_WINOGRAD_M], ICN_WINOGRAD_MAX_N, why_not) && registers_valid(device, config, why_not) &&
          cut_valid(problem, config, why_not);
 }
 
@@ -87,12 +88,12 @@ static size_t add_cuts(const icn_problem *problem, const icn_device_desc *device
   return count;
 }
 
-size_t icn_winograd_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {
+static size_t fused_space(const icn_problem *problem, bool folded, const icn_device_desc *device, size_t index, icn_config *config) {
   const int32_t(*tile)[2];
   const size_t tiles = register_tiles(device, &tile);
   size_t count = 0;
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
-    if (!m_valid(problem, *m, ICN_WINOGRAD_MAX_N, NULL)) continue;
+    if (!m_valid(problem, folded, *m, ICN_WINOGRAD_MAX_N, NULL)) continue;
     for (size_t t = 0; t < tiles; t++) {
       icn_config candidate = {{*m, tile[t][0], tile[t][1], icn_cpu_vector(device)}};
       count = add_cuts(problem, device, &candidate, count, index, config);
@@ -100,6 +101,17 @@ size_t icn_winograd_space(const icn_problem *problem, const icn_device_desc *dev
   }
   return count;
 }
+
+#define FUSED_SPACE(name, folded)                                                                                               \
+  size_t name##_space(const icn_problem *problem, const icn_device_desc *device, size_t index, icn_config *config) {            \
+    return fused_space(problem, folded, device, index, config);                                                                 \
+  }                                                                                                                             \
+  bool name##_valid(const icn_problem *problem, const icn_device_desc *device, const icn_config *config, icn_reason *why_not) { \
+    return fused_valid(problem, folded, device, config, why_not);                                                               \
+  }
+
+FUSED_SPACE(icn_winograd, false)
+FUSED_SPACE(icn_winograd_s2d, true)
 
 /* ----------------------------------------------------------- three launches */
 
@@ -122,7 +134,8 @@ static bool split_valid(const product_space *row, const icn_problem *problem, co
                         icn_reason *why_not) {
   const int32_t lanes = config->value[TRANSFORM_VW];
   icn_config inner = {{0}};
-  if (!icn_config_ends(config, SPLIT_PARAMETERS, why_not) || !m_valid(problem, config->value[ICN_WINOGRAD_M], row->most_side, why_not))
+  if (!icn_config_ends(config, SPLIT_PARAMETERS, why_not) ||
+      !m_valid(problem, false, config->value[ICN_WINOGRAD_M], row->most_side, why_not))
     return false;
   if (row->cpu ? lanes != icn_cpu_vector(device) : lanes != 1 && lanes != 4)
     return icn_decline(why_not, "transforms with vectors of %d lanes", (int)lanes);
@@ -136,7 +149,7 @@ static size_t split_space(const product_space *row, const icn_problem *problem, 
                           icn_config *config) {
   size_t count = 0;
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
-    if (!m_valid(problem, *m, row->most_side, NULL)) continue;
+    if (!m_valid(problem, false, *m, row->most_side, NULL)) continue;
     const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
     const icn_problem product = icn_winograd_product(&w);
     const size_t products = row->space(&product, device, 0, NULL);

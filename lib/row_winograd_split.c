@@ -146,7 +146,7 @@ static void pack(const product_row *row, const icn_problem *problem, const icn_c
   const icn_winograd_sizes w = icn_winograd_sizes_of(problem, config->value[ICN_WINOGRAD_M]);
   const icn_config inner = product_config(config);
   const int64_t width = row->panel_width(&inner), panel = icn_round_up(w.s.c, row->depth_multiple) * width;
-  const icn_winograd_packing packing = {width, panel, icn_div_up(w.s.k, width) * panel};
+  const icn_winograd_packing packing = {width, panel, icn_div_up(w.s.k, width) * panel, false};
   float *bias = packed + product_bytes(row, &w, config) / sizeof(float);
   memset(packed, 0, (size_t)pack_bytes(row, problem, config));
   icn_winograd_pack_panels(problem, config->value[ICN_WINOGRAD_M], &packing, constants, packed);

@@ -66,6 +66,7 @@ set(ICN_LIB_SOURCES
   lib/row_depthwise.c
   lib/row_winograd.c
   lib/row_winograd_pack.c
+  lib/row_winograd_s2d.c
   lib/row_winograd_split.c
   lib/winograd.c
   lib/winograd_bound.c

@@ -110,8 +110,9 @@ static void place_phase(icn_winograd *w, const icn_winograd *phase, int first, i
 
 bool icn_winograd_make(int m, int r, int stride, icn_winograd *w) {
   const int n = stride == 1 ? m + r - 1 : 2 * m + r - 2;
-  if ((m != 2 && m != 3 && m != 4 && m != 6) || (r != 3 && r != 5 && r != 7)) return false;
-  if (stride < 1 || stride > 2 || n > ICN_WINOGRAD_MAX_N) return false;
+  if ((m != 2 && m != 3 && m != 4 && m != 6) || stride < 1 || stride > 2) return false;
+  if (r != 3 && r != 5 && r != 7 && (stride == 2 || (r != 2 && r != 4))) return false;
+  if (n > ICN_WINOGRAD_MAX_N) return false;
   if (stride == 1) {
     make_phase(m, r, w);
     return true;

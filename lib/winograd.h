@@ -19,6 +19,13 @@ typedef struct icn_rational {
   int64_t num, den; /* den > 0, no common divisor */
 } icn_rational;
 
+/* How a row computes: with F(m, r), m = 0 for rows that compute directly; folded: space to depth, 2 x 2 pixels are one of four times as
+ * many channels and a convolution of stride 2 and r taps is one of stride 1 and (r + 1) / 2 taps (row_winograd_s2d.c). */
+typedef struct icn_winograd_form {
+  int m;
+  bool folded;
+} icn_winograd_form;
+
 typedef struct icn_winograd {
   int m, r, stride, n;
   icn_rational at[ICN_WINOGRAD_MAX_M][ICN_WINOGRAD_MAX_N];
@@ -27,7 +34,7 @@ typedef struct icn_winograd {
 } icn_winograd;
 
 /* False when there are no points for these. There are for r = 3, 5 and 7, with m = 2, 3, 4, 6 and stride 1, and with stride 2 as far as n
- * is not above ICN_WINOGRAD_MAX_N. */
+ * is not above ICN_WINOGRAD_MAX_N; with stride 1 for r = 2 and 4, too (what 3 and 7 taps of stride 2 are once pixels are folded). */
 bool icn_winograd_make(int m, int r, int stride, icn_winograd *made);
 double icn_rational_double(icn_rational x);
 

@@ -136,8 +136,9 @@ void icn_winograd_source(icn_text *text) {
   writer w = {text, 0, true};
   icn_winograd tile;
   icn_text_append(text, "/* Made by lib/winograd_source.c: F(m, r) as straight lines. */\n");
-  for (int which = 0; which < 2 * 3 * ICN_WINOGRAD_MAX_M; which++) {
-    const int stride = 1 + which % 2, r = 3 + 2 * (which / 2 % 3), m = 1 + which / 6;
+  enum { RS = ICN_WINOGRAD_MAX_R - 1 };
+  for (int which = 0; which < 2 * RS * ICN_WINOGRAD_MAX_M; which++) {
+    const int stride = 1 + which % 2, r = 2 + which / 2 % RS, m = 1 + which / (2 * RS);
     if (!icn_winograd_make(m, r, stride, &tile)) continue;
     icn_text_append(text, "#if WM == %d && WR == %d && WS == %d\n#define WN %d\n", m, r, stride, tile.n);
     icn_text_append(text, "static inline void icn_winograd_input(const VEC *d, VEC *z) {\n");

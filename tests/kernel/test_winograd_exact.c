@@ -13,10 +13,11 @@
 #include "support/winograd_data.h"
 
 static const char *const ROWS[] = {"winograd_3x3",   "winograd_5x5", "winograd_line", "winograd_stride2",
-                                   "winograd_split", "winograd_gpu", "winograd_item"};
-/* Pairs of a window and an m: what an item holds in registers bounds those of the last two. */
-static const size_t TILES_OF[] = {4, 3, 24, 8, 39, 32, 32};
-enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0], WINDOW_COUNT = 11, CHANNELS = 19, OUTPUTS = 21 };
+                                   "winograd_split", "winograd_gpu", "winograd_item", "winograd_s2d"};
+/* Pairs of a window and an m: what an item holds in registers bounds those of winograd_gpu and winograd_item. */
+static const size_t TILES_OF[] = {4, 3, 24, 8, 39, 32, 32, 11};
+enum { TILE_COUNT = 39 + 11, ROW_COUNT = sizeof ROWS / sizeof ROWS[0], WINDOW_COUNT = 11 };
+enum { CHANNELS = 19, FOLDED_CHANNELS = 3, OUTPUTS = 21 };
 static const int64_t WINDOWS[WINDOW_COUNT][3] = {{3, 3, 1}, {5, 5, 1}, {1, 3, 1}, {3, 1, 1}, {1, 5, 1}, {5, 1, 1},
                                                  {1, 7, 1}, {7, 1, 1}, {3, 3, 2}, {5, 5, 2}, {7, 7, 2}};
 
@@ -112,13 +113,14 @@ static icn_check_outcome run_row(icn_runtime *runtime, size_t number, icn_case_l
   icn_check_bounds bounds;
   memset(&bounds, 0, sizeof bounds);
   result->outcome = ICN_CHECK_DECLINED;
+  if ((strcmp(ROWS[number], "winograd_s2d") == 0) != t->tile->folded) return ICN_CHECK_DECLINED;
   assert_true(icn_case_problem(t->data->source, layout, &problem));
   if (!config_of(row, &problem, device, t->tile->m, &config)) return ICN_CHECK_DECLINED;
   const int64_t count = icn_shape_elems(&problem.out.shape);
   float *magnitude = icn_allocate_array(&t->data->allocator, (size_t)count, sizeof *magnitude);
   assert_non_null(magnitude);
   for (int64_t i = 0; i < count; i++) magnitude[i] = t->allowed == NULL ? 0 : (float)(t->allowed[i] / (row->tolerance * 0x1p-24));
-  bounds.magnitude[t->tile->m] = magnitude; /* instead of the bound on rounding errors */
+  bounds.magnitude[t->tile->folded][t->tile->m] = magnitude; /* instead of the bound on rounding errors */
   icn_kernel_check_config(runtime, device, row, &config, &problem, t->data, &bounds, false, result);
   icn_check_bounds_free(&bounds, t->data);
   if (result->error > t->most) t->most = result->error;
@@ -127,7 +129,9 @@ static icn_check_outcome run_row(icn_runtime *runtime, size_t number, icn_case_l
   return result->outcome;
 }
 
-static void run_rows(icn_runtime *runtime, icn_case_layout layout, trial *t) {
+/* Pixels that are folded have no room between them: one layout is all that there is. */
+static void run_rows(icn_runtime *runtime, icn_case_layout wanted, trial *t) {
+  const icn_case_layout layout = t->tile->folded ? ICN_CASE_DENSE : wanted;
   for (size_t i = 0; i < ROW_COUNT; i++) {
     icn_check_result result;
     const icn_check_outcome outcome = run_row(runtime, i, layout, t, &result);
@@ -140,15 +144,18 @@ static void run_rows(icn_runtime *runtime, icn_case_layout layout, trial *t) {
 
 /* ------------------------------------------------------------ the tests */
 
-/* Calls `test` for every window and m that there is a tile for. */
+static int64_t channels_of(const winograd_tile *t) { return t->folded ? FOLDED_CHANNELS : CHANNELS; }
+
+/* Calls `test` for every window and m that there is a tile for, and for those of stride 2 once more with folded pixels. */
 static size_t each_tile(fixture *f, void (*test)(fixture *f, const winograd_tile *t, void *user), void *user) {
   size_t count = 0;
-  for (size_t k = 0; k < WINDOW_COUNT; k++)
+  for (size_t k = 0; k < 2 * WINDOW_COUNT; k++)
     for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
-      const winograd_tile t = {WINDOWS[k], (int)*m};
+      const winograd_tile t = {WINDOWS[k % WINDOW_COUNT], (int)*m, k >= WINDOW_COUNT};
       icn_case_list list;
-      const icn_case c = make_case(&list, WINDOWS[k], &VARIANTS[0], CHANNELS, OUTPUTS);
-      const icn_winograd_sizes w = icn_winograd_sizes_of(&c.problem, t.m);
+      if (t.folded && t.window[2] == 1) continue;
+      const icn_case c = make_case(&list, t.window, &VARIANTS[0], channels_of(&t), OUTPUTS);
+      const icn_winograd_sizes w = icn_winograd_fused_sizes(&c.problem, t.folded, t.m);
       icn_cases_free(&list);
       if (!icn_winograd_tile_ok(&w, t.m)) continue;
       test(f, &t, user);
@@ -180,7 +187,7 @@ static void exact_on_tile(fixture *f, const winograd_tile *t, void *user) {
     icn_case_data data;
     icn_error error;
     size_t sparse = 0;
-    const icn_case c = make_case(&list, t->window, &VARIANTS[v], CHANNELS, OUTPUTS);
+    const icn_case c = make_case(&list, t->window, &VARIANTS[v], channels_of(t), OUTPUTS);
     if (icn_case_data_make(&data, &c, ICN_CASE_EXACT, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
     for (int set = 0; set == 0 || (sparse > 1 && set < 3); set++) {
       winograd_draw_exact(&f->random, &data, t, &sparse);
@@ -196,14 +203,14 @@ static void exact_on_tile(fixture *f, const winograd_tile *t, void *user) {
 }
 
 static void dyadic_points_give_the_same_bits(void **state) {
-  static const size_t WANTED[ROW_COUNT] = {4, 3, 18, 8, 33, 26, 26}; /* not F(6, 5), F(4, 7), F(6, 7) across and down */
+  static const size_t WANTED[ROW_COUNT] = {4, 3, 18, 8, 33, 26, 26, 11}; /* not F(6, 5), F(4, 7), F(6, 7) across and down */
   fixture *f = *state;
   exact_counts counts;
   memset(&counts, 0, sizeof counts);
   if (f->runtime == NULL) skip();
   const size_t tiles = each_tile(f, exact_on_tile, &counts);
   for (size_t i = 0; i < WINOGRAD_DENSITIES; i++) print_message("exact: %zu data sets of density %zu\n", counts.drawn[i], i);
-  assert_int_equal(tiles, 39);
+  assert_int_equal(tiles, TILE_COUNT);
   assert_int_equal(counts.others, 6);
   tell(f, "exact", counts.taken, WANTED);
 }
@@ -226,9 +233,9 @@ static icn_case_data one_hot_data(const icn_case *c) {
 /* What a result of 0 or 1 may be off: 4 ulp, where an ulp is the distance of neighbouring floats at the sum of the absolute products that
  * the result is made of (at 1 where that sum is smaller); nothing where every product is 0. An ulp of 1 would be less than what rounding U
  * alone explains: the products of F(3x3, 3x3) come to 36 before they cancel, some of them with a U of 1/3. */
-static double *one_hot_allowed(const icn_case_data *data, int m) {
+static double *one_hot_allowed(const icn_case_data *data, const winograd_tile *t) {
   const int64_t count = icn_shape_elems(&data->dense.out.shape);
-  float *magnitude = winograd_magnitudes(data, m);
+  float *magnitude = winograd_magnitudes(data, t);
   double *allowed = calloc((size_t)count, sizeof *allowed);
   assert_non_null(allowed);
   for (int64_t i = 0; i < count; i++)
@@ -250,7 +257,7 @@ static void one_hot_on_tile(fixture *f, const winograd_tile *t, void *user) {
   icn_case_list list;
   const icn_case c = make_case(&list, t->window, &ONE_HOT, 2, t->window[0] * t->window[1]);
   icn_case_data data = one_hot_data(&c);
-  double *allowed = one_hot_allowed(&data, t->m);
+  double *allowed = one_hot_allowed(&data, t);
   trial tried = {t, &data, allowed, 0, counts->taken};
   run_rows(f->runtime, ICN_CASE_STRIDED, &tried);
   if (tried.most > counts->most) counts->most = tried.most;
@@ -264,7 +271,7 @@ static void a_single_one_is_within_4_ulp(void **state) {
   one_hot_counts counts;
   memset(&counts, 0, sizeof counts);
   if (f->runtime == NULL) skip();
-  assert_int_equal(each_tile(f, one_hot_on_tile, &counts), 39);
+  assert_int_equal(each_tile(f, one_hot_on_tile, &counts), TILE_COUNT);
   print_message("one-hot: at most %.2f ulp off\n", counts.most * MOST_ULPS);
   tell(f, "one-hot", counts.taken, TILES_OF);
 }
@@ -356,7 +363,7 @@ static void a_slightly_wrong_coefficient_is_found_by_both(void **state) {
   icn_case_data data;
   size_t sparse = 0;
   if (f->runtime == NULL) skip();
-  const winograd_tile square = {WINDOWS[0], 4}, line = {LINE, 6};
+  const winograd_tile square = {WINDOWS[0], 4, false}, line = {LINE, 6, false};
   icn_case c = make_case(&list, square.window, &VARIANTS[0], CHANNELS, OUTPUTS);
   if (icn_case_data_make(&data, &c, ICN_CASE_EXACT, NULL, &error) != ICN_OK) fail_msg("%s", error.message);
   winograd_draw_exact(&f->random, &data, &square, &sparse);
@@ -367,7 +374,7 @@ static void a_slightly_wrong_coefficient_is_found_by_both(void **state) {
 
   c = make_case(&list, line.window, &ONE_HOT, 2, 7);
   data = one_hot_data(&c);
-  double *allowed = one_hot_allowed(&data, line.m);
+  double *allowed = one_hot_allowed(&data, &line);
   tried = (trial){&line, &data, allowed, 0, NULL};
   is_found(f, &ULPS, &tried);
   free(allowed);

@@ -72,23 +72,26 @@ static grain grain_along(int m, int taps, int stride) {
 }
 
 static grain grain_of_tile(const winograd_tile *t) {
-  const grain y = grain_along(t->m, (int)t->window[0], (int)t->window[2]), x = grain_along(t->m, (int)t->window[1], (int)t->window[2]);
+  const int side = t->folded ? 2 : 1, stride = (int)t->window[2] / side;
+  const grain y = grain_along(t->m, ((int)t->window[0] + side - 1) / side, stride),
+              x = grain_along(t->m, ((int)t->window[1] + side - 1) / side, stride);
   return (grain){y.dyadic && x.dyadic, y.l * x.l, y.u + x.u, y.y + x.y};
 }
 
-float *winograd_magnitudes(const icn_case_data *data, int m) {
+float *winograd_magnitudes(const icn_case_data *data, const winograd_tile *t) {
   const void *in[ICN_MAX_INPUTS];
   icn_error error;
   float *magnitude = calloc((size_t)icn_shape_elems(&data->dense.out.shape), sizeof *magnitude);
   assert_non_null(magnitude);
   for (int i = 0; i < ICN_MAX_INPUTS; i++) in[i] = data->input[i];
-  assert_int_equal(icn_winograd_magnitude(&data->dense, m, in, magnitude, &data->allocator, &error), ICN_OK);
+  assert_int_equal(icn_winograd_magnitude(&data->dense, (icn_winograd_form){t->m, t->folded}, in, magnitude, &data->allocator, &error),
+                   ICN_OK);
   return magnitude;
 }
 
 static bool sums_are_exact(const icn_case_data *data, const winograd_tile *t, const grain *g) {
   const int64_t count = icn_shape_elems(&data->dense.out.shape);
-  float *magnitude = winograd_magnitudes(data, t->m);
+  float *magnitude = winograd_magnitudes(data, t);
   bool exact = true;
   for (int64_t i = 0; i < count; i++) exact = exact && (double)magnitude[i] < ldexp(1, 24 + g->y);
   free(magnitude);
@@ -97,9 +100,9 @@ static bool sums_are_exact(const icn_case_data *data, const winograd_tile *t, co
 
 /* Packed weights are on their grain, none a little beside it. */
 static bool weights_are_exact(const icn_case_data *data, const winograd_tile *t, const grain *g) {
-  const icn_winograd_sizes w = icn_winograd_sizes_of(&data->dense, t->m);
-  const size_t count = (size_t)(w.points * w.s.c * w.s.k);
-  const icn_winograd_packing packing = {w.s.k, 0, w.s.c * w.s.k};
+  const icn_winograd_sizes w = icn_winograd_fused_sizes(&data->dense, t->folded, t->m);
+  const size_t count = (size_t)(w.points * w.depth * w.s.k);
+  const icn_winograd_packing packing = {w.s.k, 0, w.depth * w.s.k, t->folded};
   const icn_value weight = {.data = data->input[ICN_CONV_WEIGHT]}, *constants[ICN_MAX_INPUTS] = {NULL};
   float *packed = calloc(count, sizeof *packed);
   bool exact = packed != NULL;
@@ -140,7 +143,9 @@ static void draw_input(uint64_t *random, icn_case_data *data, const winograd_til
   float *x = data->input[ICN_CONV_X];
   int64_t pitch[2], from[2];
   for (int k = 0; k < 2; k++) {
-    const int64_t points = t->window[2] == 1 ? t->m + t->window[k] - 1 : 2 * t->m + t->window[k] - 2, step = t->m * t->window[2];
+    /* A folded window reads a pixel more than its taps need. */
+    const int64_t taps = t->folded ? t->window[k] + 1 : t->window[k], step = t->m * t->window[2];
+    const int64_t points = t->window[2] == 1 ? t->m + taps - 1 : 2 * t->m + taps - 2;
     pitch[k] = !d->apart || t->window[k] == 1 ? 1 : (points + step - 1) / step * step; /* the same place of every tile */
     from[k] = below(random, pitch[k]);
   }

@@ -13,10 +13,11 @@
 
 #include "cases.h"
 
-/* A window, {height, width, stride}, with one m of F(m, r). */
+/* A window, {height, width, stride}, with one m of F(m, r), where pixels may be folded (r is that of the folded window then). */
 typedef struct winograd_tile {
   const int64_t *window;
   int m;
+  bool folded;
 } winograd_tile;
 
 /* Every point is an integer times a power of two, and so few bits are wanted that some data are exact. */
@@ -30,7 +31,7 @@ enum { WINOGRAD_DENSITIES = 5 };
 void winograd_draw_exact(uint64_t *random, icn_case_data *data, const winograd_tile *tile, size_t *density);
 
 /* icn_winograd_magnitude() of every output; free() it. */
-float *winograd_magnitudes(const icn_case_data *data, int m);
+float *winograd_magnitudes(const icn_case_data *data, const winograd_tile *tile);
 /* The reference of inputs that were written after the data were made. */
 void winograd_compute(icn_case_data *data);
 

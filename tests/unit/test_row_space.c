@@ -105,12 +105,12 @@ static void all_that_is_offered_holds_and_what_is_spoilt_is_seen(void **state) {
 
 static void winograd_offers_a_sensible_number(void **state) {
   (void)state;
-  static const char *const ROWS[] = {"winograd_3x3", "winograd_5x5", "winograd_line", "winograd_stride2"};
-  size_t layers, seen[4] = {0};
+  static const char *const ROWS[] = {"winograd_3x3", "winograd_5x5", "winograd_line", "winograd_stride2", "winograd_s2d"};
+  size_t layers, seen[5] = {0};
   const icn_network_layer *layer = icn_inception_v3_layers(&layers);
   const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
   for (size_t l = 0; l < layers; l++)
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < 5; r++) {
       const icn_row *row = icn_row_find(ROWS[r]);
       const icn_problem p = problem_of(&layer[l], 1);
       if (!row->applies(&p, &device, NULL)) continue;
@@ -118,7 +118,7 @@ static void winograd_offers_a_sensible_number(void **state) {
       if (count < 10 || count > 130) fail_msg("%s offers %zu configurations for layer %zu", row->name, count, l);
       seen[r]++;
     }
-  for (int r = 0; r < 4; r++) assert_true(seen[r] > 0);
+  for (int r = 0; r < 5; r++) assert_true(seen[r] > 0);
 }
 
 static void the_table_names_rows_that_there_are(void **state) {

@@ -6,7 +6,8 @@
 #include "winograd.h"
 #include "winograd_bound.h"
 
-static const int MS[] = {2, 3, 4, 6}, RS[] = {3, 5, 7};
+static const int MS[] = {2, 3, 4, 6}, RS[] = {2, 3, 4, 5, 7};
+enum { M_COUNT = sizeof MS / sizeof MS[0], R_COUNT = sizeof RS / sizeof RS[0] };
 
 /* The identity below has denominators whose common multiple leaves 64 bits, so it is tested modulo primes: what holds modulo two of them,
  * for numbers whose numerators and denominators are far below their product, holds. */
@@ -39,11 +40,11 @@ static uint64_t coefficient(const icn_winograd *w, int i, int k, int l, uint64_t
 static void matrices_give_the_correlation_exactly(void **state) {
   (void)state;
   int made = 0;
-  for (size_t which = 0; which < 4 * 3 * 2; which++) {
+  for (size_t which = 0; which < M_COUNT * R_COUNT * 2; which++) {
     icn_winograd w;
-    const int m = MS[which / 6], r = RS[which / 2 % 3], stride = 1 + (int)(which % 2);
+    const int m = MS[which / (2 * R_COUNT)], r = RS[which / 2 % R_COUNT], stride = 1 + (int)(which % 2);
     if (!icn_winograd_make(m, r, stride, &w)) {
-      assert_true(stride == 2 && 2 * m + r - 2 > ICN_WINOGRAD_MAX_N);
+      assert_true(stride == 2 && (2 * m + r - 2 > ICN_WINOGRAD_MAX_N || r == 2 || r == 4));
       continue;
     }
     made++;
@@ -58,7 +59,7 @@ static void matrices_give_the_correlation_exactly(void **state) {
                        (unsigned long long)PRIMES[p], k, l);
           }
   }
-  assert_int_equal(made, 12 + 8);
+  assert_int_equal(made, 20 + 8);
 }
 
 static void other_tiles_are_refused(void **state) {
@@ -66,7 +67,9 @@ static void other_tiles_are_refused(void **state) {
   icn_winograd w;
   assert_false(icn_winograd_make(5, 3, 1, &w));
   assert_false(icn_winograd_make(0, 3, 1, &w));
-  assert_false(icn_winograd_make(2, 4, 1, &w));
+  assert_false(icn_winograd_make(2, 6, 1, &w));
+  assert_false(icn_winograd_make(2, 4, 2, &w));
+  assert_false(icn_winograd_make(2, 2, 2, &w));
   assert_false(icn_winograd_make(2, 9, 1, &w));
   assert_false(icn_winograd_make(2, 3, 3, &w));
 }
@@ -74,8 +77,8 @@ static void other_tiles_are_refused(void **state) {
 static void the_table_of_operations_is_what_the_source_has(void **state) {
   (void)state;
   int wrong = 0;
-  for (size_t which = 0; which < 4 * 3 * 2; which++) {
-    const int m = MS[which / 6], r = RS[which / 2 % 3], stride = 1 + (int)(which % 2);
+  for (size_t which = 0; which < M_COUNT * R_COUNT * 2; which++) {
+    const int m = MS[which / (2 * R_COUNT)], r = RS[which / 2 % R_COUNT], stride = 1 + (int)(which % 2);
     const icn_winograd_ops counted = icn_winograd_count(m, r, stride), table = icn_winograd_operations(m, r, stride);
     if (counted.input != table.input || counted.output != table.output)
       print_error("F(%d,%d)/%d: {%d, %d} counted, {%d, %d} in the table\n", m, r, stride, counted.input, counted.output, table.input,
@@ -163,6 +166,83 @@ static void weights_are_transformed_and_packed(void **state) {
   }
 }
 
+/* 5 x 5 of stride 2 on 2 channels of an image of 9 x 11. */
+static icn_problem folded_problem(int64_t c, int64_t pixel_stride) {
+  icn_problem p = line_problem(c, 3);
+  const icn_shape x = icn_shape_make(4, (const int64_t[]){1, c, 9, 11}), w = icn_shape_make(4, (const int64_t[]){3, c, 5, 5}),
+                  y = icn_shape_make(4, (const int64_t[]){1, 3, 4, 5});
+  for (int k = 0; k < 2; k++) p.params.kernel[k] = 5, p.params.stride[k] = 2, p.params.pad_begin[k] = p.params.pad_end[k] = 1;
+  p.in[0] = icn_view_device(&x, pixel_stride);
+  p.in[1] = icn_view_dense(&w);
+  p.out = icn_view_device(&y, 0);
+  return p;
+}
+
+/* U[p][channel][lane], a channel being (row * 2 + column) * C + ic of 2 x 2 pixels; the sixth row and column of taps are zero. */
+static void weights_of_folded_pixels_are_packed(void **state) {
+  (void)state;
+  enum { C = 2, OC = 3, N = 4, WIDTH = 12, DEPTH = 4 * C };
+  const icn_problem p = folded_problem(C, 0);
+  const icn_row *row = icn_row_find("winograd_s2d");
+  const icn_config config = {{2, 4, 3, 4, 4, 1}};
+  float weight[OC * C * 25], bias[OC] = {1, 2, 3}, packed[WIDTH * (N * N * DEPTH + 1)];
+  for (int i = 0; i < OC * C * 25; i++) weight[i] = (float)(i % 23 - 11);
+  const icn_value values[2] = {{.data = weight}, {.data = bias}};
+  const icn_value *constants[ICN_MAX_INPUTS] = {NULL, &values[0], &values[1]};
+  icn_winograd tile;
+  assert_true(icn_winograd_make(2, 3, 1, &tile));
+  assert_int_equal(row->pack_bytes(&p, &config), sizeof packed);
+  row->pack(&p, &config, constants, packed);
+  for (int i = 0; i < WIDTH * N * N * DEPTH; i++) {
+    const int oc = i % WIDTH, channel = i / WIDTH % DEPTH, point = i / WIDTH / DEPTH;
+    double want = 0;
+    for (int ky = channel / C / 2; ky < 5; ky += 2)
+      for (int kx = channel / C % 2; kx < 5 && oc < OC; kx += 2)
+        want += icn_rational_double(tile.g[point / N][ky / 2]) * icn_rational_double(tile.g[point % N][kx / 2]) *
+                (double)weight[((oc * C + channel % C) * 5 + ky) * 5 + kx];
+    if (fabs((double)packed[i] - want) > 1e-6 * fabs(want))
+      fail_msg("point %d, channel %d, oc %d: %g, not %g", point, channel, oc, (double)packed[i], want);
+  }
+  for (int oc = 0; oc < OC; oc++) assert_true(packed[WIDTH * N * N * DEPTH + oc] == bias[oc]);
+}
+
+static void what_cannot_be_folded_is_declined(void **state) {
+  (void)state;
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_row *row = icn_row_find("winograd_s2d");
+  icn_reason why;
+  icn_problem p = folded_problem(4, 0);
+  assert_true(row->applies(&p, &device, &why));
+  p = folded_problem(3, 4);
+  assert_false(row->applies(&p, &device, &why));
+  assert_string_equal(why.text, "pixels of 3 channels are 4 apart, not side by side");
+  p = folded_problem(5, 0);
+  assert_false(row->applies(&p, &device, &why));
+  assert_string_equal(why.text, "5 input channels, at most 4 are folded");
+  p = folded_problem(2, 0);
+  p.params.stride[0] = p.params.stride[1] = 1;
+  assert_false(row->applies(&p, &device, &why));
+}
+
+/* The launch says what is computed: 4 C channels through the input's transform and in the products, not the 16 lanes of a pixel. */
+static void folded_work_is_counted_as_it_is(void **state) {
+  (void)state;
+  enum { C = 3, OC = 3, M = 2, N = 4, TILES = 2 * 3 };
+  const icn_device_desc device = icn_device_desc_example(ICN_DEVICE_CPU);
+  const icn_problem p = folded_problem(C, 0);
+  const icn_config config = {{M, 14, 2, 16, 14, 1}};
+  const icn_winograd_ops ops = icn_winograd_operations(M, 3, 1);
+  icn_emit emit;
+  icn_error error;
+  memset(&emit, 0, sizeof emit);
+  assert_int_equal(icn_row_find("winograd_s2d")->emit(&p, &device, &config, &emit, &error), ICN_OK);
+  const double input = 2.0 * 2 * N * ops.input * TILES * 4 * C, output = 2.0 * (N + M) * ops.output * TILES * OC;
+  assert_true(emit.launch[0].flop == input + 2.0 * N * N * TILES * 4 * C * OC + output);
+  assert_true(emit.launch[0].bytes == icn_problem_bytes(&p) + 4.0 * (N * N * 4 - 25) * C * OC);
+  assert_non_null(strstr(emit.launch[0].options, " -D WR=3 -D WS=1 "));
+  assert_non_null(strstr(emit.launch[0].options, " -D FOLD=3"));
+}
+
 /* Along one axis the bound is the sum over the points, by hand. */
 static void the_bound_is_the_sum_of_absolute_products(void **state) {
   (void)state;
@@ -176,7 +256,7 @@ static void the_bound_is_the_sum_of_absolute_products(void **state) {
   const void *in[ICN_MAX_INPUTS] = {x, w, bias};
   icn_winograd tile;
   assert_true(icn_winograd_make(4, 3, 1, &tile));
-  assert_int_equal(icn_winograd_magnitude(&p, 4, in, magnitude, &allocator, &error), ICN_OK);
+  assert_int_equal(icn_winograd_magnitude(&p, (icn_winograd_form){4, false}, in, magnitude, &allocator, &error), ICN_OK);
   /* output (1, 5): second tile of its line, element 1; its window begins at column 3 */
   double want = 5;
   for (int j = 0; j < tile.n; j++) {
@@ -188,6 +268,41 @@ static void the_bound_is_the_sum_of_absolute_products(void **state) {
   assert_true(fabs((double)magnitude[9 + 5] - want) <= 1e-6 * want);
 }
 
+/* With folded pixels the four phases of the image are convolved with those of the window, each with stride 1, and what they come to is
+ * added up: the same function on them is the bound of the whole. */
+static void the_bound_of_folded_pixels_is_that_of_their_phases(void **state) {
+  (void)state;
+  enum { H = 9, W = 11, FH = 7, FW = 8, OUT = 4 * 5 };
+  icn_allocator allocator = icn_allocator_default();
+  icn_error error;
+  icn_problem p = folded_problem(1, 0), phase = p;
+  float x[H * W], w[3 * 25], bias[3] = {1, -2, 3}, nothing[3] = {0}, magnitude[3 * OUT];
+  double want[3 * OUT];
+  const void *in[ICN_MAX_INPUTS] = {x, w, bias};
+  for (int i = 0; i < H * W; i++) x[i] = (float)((i * 7) % 5 - 2);
+  for (int i = 0; i < 3 * 25; i++) w[i] = (float)((i * 5) % 7 - 3);
+  for (int i = 0; i < 3 * OUT; i++) want[i] = fabs((double)bias[i / OUT]);
+  assert_int_equal(icn_winograd_magnitude(&p, (icn_winograd_form){2, true}, in, magnitude, &allocator, &error), ICN_OK);
+  phase.in[0].shape = icn_shape_make(4, (const int64_t[]){1, 1, FH, FW});
+  phase.in[1].shape = icn_shape_make(4, (const int64_t[]){3, 1, 3, 3});
+  for (int k = 0; k < 2; k++) phase.params.kernel[k] = 3, phase.params.stride[k] = 1, phase.params.pad_begin[k] = 0;
+  for (int f = 0; f < 4; f++) {
+    float px[FH * FW], pw[3 * 9], part[3 * OUT];
+    const void *phase_in[ICN_MAX_INPUTS] = {px, pw, nothing};
+    for (int i = 0; i < FH * FW; i++) {
+      const int iy = 2 * (i / FW) + f / 2 - 1, ix = 2 * (i % FW) + f % 2 - 1; /* a padding of 1 */
+      px[i] = iy >= 0 && iy < H && ix >= 0 && ix < W ? x[iy * W + ix] : 0;
+    }
+    for (int i = 0; i < 3 * 9; i++) {
+      const int ky = 2 * (i % 9 / 3) + f / 2, kx = 2 * (i % 3) + f % 2;
+      pw[i] = ky < 5 && kx < 5 ? w[i / 9 * 25 + ky * 5 + kx] : 0;
+    }
+    assert_int_equal(icn_winograd_magnitude(&phase, (icn_winograd_form){2, false}, phase_in, part, &allocator, &error), ICN_OK);
+    for (int i = 0; i < 3 * OUT; i++) want[i] += (double)part[i];
+  }
+  for (int i = 0; i < 3 * OUT; i++) assert_true(fabs((double)magnitude[i] - want[i]) <= 1e-6 * want[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(matrices_give_the_correlation_exactly),
@@ -196,7 +311,11 @@ int main(void) {
       cmocka_unit_test(the_source_shares_sums),
       cmocka_unit_test(the_source_has_no_double),
       cmocka_unit_test(weights_are_transformed_and_packed),
+      cmocka_unit_test(weights_of_folded_pixels_are_packed),
+      cmocka_unit_test(what_cannot_be_folded_is_declined),
+      cmocka_unit_test(folded_work_is_counted_as_it_is),
       cmocka_unit_test(the_bound_is_the_sum_of_absolute_products),
+      cmocka_unit_test(the_bound_of_folded_pixels_is_that_of_their_phases),
   };
   return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
 }

@@ -19,11 +19,11 @@ ALL_ON = "all on"
 # what the table calls it -> options of peers.Clinception
 VARIANTS = {
     ALL_ON: {},
-    "without 2-D Winograd": {"rows": "-winograd_3x3,-winograd_5x5,-winograd_stride2," + OTHER_WAYS},
+    "without 2-D Winograd": {"rows": "-winograd_3x3,-winograd_5x5,-winograd_stride2,-winograd_s2d," + OTHER_WAYS},
     "without 1-D Winograd": {"rows": "-winograd_line," + OTHER_WAYS},
     "without 5x5 Winograd": {"rows": "-winograd_5x5," + OTHER_WAYS},
-    "without stride-2 Winograd": {"rows": "-winograd_stride2," + OTHER_WAYS},
-    "without fused Winograd rows": {"rows": "-winograd_3x3,-winograd_5x5,-winograd_line,-winograd_stride2,-winograd_gpu,-winograd_item"},
+    "without stride-2 Winograd": {"rows": "-winograd_stride2,-winograd_s2d," + OTHER_WAYS},
+    "without fused Winograd rows": {"rows": "-winograd_3x3,-winograd_5x5,-winograd_line,-winograd_stride2,-winograd_s2d,-winograd_gpu,-winograd_item"},
     "without three-launch Winograd rows": {"rows": OTHER_WAYS},
     "without any Winograd": {"rows": "-winograd*"},
     "without merged 1x1s": {"passes_off": "merge_siblings"},
