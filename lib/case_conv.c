@@ -282,23 +282,27 @@ static void add_s2d_windows(icn_case_list *list) {
   }
 }
 
-/* Windows that end with the image: for each m some of these do, and a vector of the last pixel would be read beyond it. Then pixels of
- * the output, and of the input, that are apart: the latter are not folded. */
+static void give_views(icn_case *c, int64_t x_stride, int64_t y_stride) {
+  c->flags |= ICN_CASE_VIEWS_GIVEN;
+  c->problem.in[ICN_CONV_X] = icn_view_device(&c->problem.in[ICN_CONV_X].shape, x_stride);
+  c->problem.out = icn_view_device(&c->problem.out.shape, y_stride);
+  c->problem.out.offset = 5;
+}
+
+/* Windows that end with the image: for each m some of these do, and a vector of the last pixel would be read beyond it. The output's
+ * pixels are apart; the input's in the last case, too, which is not folded. */
 static void add_s2d_ends(icn_case_list *list) {
   static const int64_t SIDES[][2] = {{3, 10}, {3, 14}, {5, 12}, {5, 16}, {7, 14}, {7, 18}};
   for (size_t i = 0; i < sizeof SIDES / sizeof SIDES[0]; i++)
     for (int64_t c = 1; c <= 4; c++) {
       const window w = {{SIDES[i][0], SIDES[i][0]}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1};
-      add(list, 1 + c % 2, c, SIDES[i][1], SIDES[i][1], 8, &w);
+      give_views(add(list, 1 + c % 2, c, SIDES[i][1], SIDES[i][1], 8, &w), 0, 11);
     }
   const window w = {{7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, 1};
   for (int64_t gap = 0; gap < 2; gap++) {
     icn_case *c = add(list, 2, 3, 25, 30, 40, &w);
-    c->flags |= ICN_CASE_VIEWS_GIVEN;
     c->problem.epilogue.function = ICN_FN_RELU;
-    c->problem.in[ICN_CONV_X] = icn_view_device(&c->problem.in[ICN_CONV_X].shape, 3 + gap);
-    c->problem.out = icn_view_device(&c->problem.out.shape, 56);
-    c->problem.out.offset = 5;
+    give_views(c, 3 + gap, 56);
   }
 }
 
