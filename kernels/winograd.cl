@@ -14,7 +14,7 @@
  * that is X[o + t][phase] with k = 2 t + phase. A folded pixel has 16 lanes, row * 8 + column * C + channel, so that each row of it is one
  * load; lanes that are none of the 4 C hold what stands beside in x. They are transformed, lane by lane, and never multiplied.
  * scratch, for each work-item: V[POINTS][block][padded ic], M[POINTS][block][NR], a window [POINTS][VW] ([POINTS][16] folded).
- * global: work-items, one for each core; local: 1. Checked by icn_winograd_applies() in lib/row_winograd.c. */
+ * global: work-items, one for each core; local: 1. Checked by icn_winograd_fused_applies() in lib/row_winograd.c. */
 #include "tile.clh"
 
 #ifndef WM

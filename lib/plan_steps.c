@@ -37,7 +37,7 @@ static icn_status make_steps(icn_plan *plan, icn_error *error) {
 /* ------------------------------------------------------------------ memory */
 
 /* A storage lives from the first step that names it to the last; one that takes up the slices, through all steps of a slice: what one slice
- * left there is there while the next one is computed. */
+ * left there is there while the next one is computed (the last step matters where nothing behind the slices reads it). */
 static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
   const icn_plan *plan = lowering->plan;
   for (size_t i = 0; i < lowering->storage_count; i++) {

@@ -106,7 +106,8 @@ static double cost(const product_row *row, const icn_problem *problem, const icn
   const icn_config inner = product_config(config);
   const int m = config->value[ICN_WINOGRAD_M];
   const double flop = icn_winograd_input_flop(&w, m) + icn_winograd_output_flop(&w, m);
-  /* V and M are written once and read once; the product counts the other time. A CPU's cache reads what is written first. */
+  /* V and M are written once and read once; the product counts the other time. On a CPU a write is a read, too; for
+   * M that is counted here, since the product counts its write once. */
   const double passes = row->target == ICN_TARGET_CPU ? 2 : 1;
   const double bytes = icn_problem_bytes(problem) + passes * 4.0 * (double)(w.tiles * w.points * (w.s.c + w.s.k));
   return row->cost(&product, device, &inner) + icn_cost_on_target(device, row->target, icn_cost_of(device, flop, bytes, 0.25, 2));

@@ -127,8 +127,9 @@ static void check_outputs(const check *c, const tensors *outputs, verdict *v) {
     if (drift <= c->tolerance) continue;
     v->bad_outputs++;
     if (v->first_bad == NULL)
-      v->first_bad = tool_format("output '%s', though every layer is right by itself: it is off by %.2g of its largest magnitude",
-                                 outputs->info[i].name, drift);
+      v->first_bad = tool_format(
+          "output '%s', though every layer is right by itself (with the batch as a whole): it is off by %.2g of its largest magnitude",
+          outputs->info[i].name, drift);
   }
 }
 
@@ -176,6 +177,7 @@ static int check_device(check *c, const icn_device *device) {
     code = tensors_run(executor, &c->inputs, &outputs);
   }
   if (code == TOOL_OK) code = check_layers(c, executor, &t, &v);
+  icn_executor_destroy(executor); /* with all its values: the next one may need the memory */
   if (code == TOOL_OK) code = run_as_usual(c, device, &usual);
   progress_clear();
   if (code == TOOL_OK) check_outputs(c, &usual, &v);
@@ -184,7 +186,6 @@ static int check_device(check *c, const icn_device *device) {
   table_fini(&t);
   tensors_fini(&outputs);
   tensors_fini(&usual);
-  icn_executor_destroy(executor);
   return code;
 }
 
