@@ -1,9 +1,15 @@
+#!/usr/bin/env python3
 """The few calls of clinception's public C API that the timing scripts need, through ctypes. Standard library only; floats go in and out as ctypes pointers.
 
     executor = Executor(Library("build/libclinception.so"), "model.onnx", batch=8, rows="-winograd*")
     executor.run(pointer_to_floats)          # then executor.outputs: {name: (shape, ctypes array of float)}
+
+Called as a program it says where it differs from the header.
 """
 import ctypes
+import os
+import re
+import sys
 
 FLOATS = ctypes.POINTER(ctypes.c_float)
 
@@ -42,7 +48,27 @@ class DeviceInfo(ctypes.Structure):
 
 class LayerInfo(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("problem", ctypes.c_char_p), ("row", ctypes.c_char_p), ("flop", ctypes.c_double), ("bytes", ctypes.c_double),
-                ("seconds", ctypes.c_double), ("value", ctypes.c_char_p)]
+                ("seconds", ctypes.c_double), ("value", ctypes.c_char_p), ("row_flop", ctypes.c_double), ("row_bytes", ctypes.c_double),
+                ("runs", ctypes.c_int)]
+
+
+# The C structs that the classes above repeat.
+STRUCTS = {"icn_error": Error, "icn_tensor_info": TensorInfo, "icn_context_options": ContextOptions, "icn_executor_options": ExecutorOptions,
+           "icn_device_info": DeviceInfo, "icn_layer_info": LayerInfo}
+
+
+def differences(header):
+    """How the classes differ from the structs of clinception.h, a sentence each: a call that returns a struct by value would write beyond a class
+    with fewer members."""
+    with open(header, encoding="utf-8") as file:
+        code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    found = []
+    for name, made in STRUCTS.items():
+        body = re.search(r"typedef struct %s \{(.*?)\} %s;" % (name, name), code, flags=re.S)
+        members = [re.sub(r"\[.*", "", part).split()[-1].lstrip("*") for line in body[1].split(";") if line.strip() for part in line.split(",")] if body else []
+        if members != [field[0] for field in made._fields_]:
+            found.append("%s has the members %s, %s has %s" % (name, ", ".join(members), made.__name__, ", ".join(field[0] for field in made._fields_)))
+    return found
 
 
 # Results and arguments of what does not return a status; whoever does is called through Library.call.
@@ -133,3 +159,8 @@ def product(shape):
     for size in shape:
         result *= size
     return result
+
+
+if __name__ == "__main__":
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    sys.exit("\n".join(differences(os.path.join(HERE, "..", "..", "include", "clinception", "clinception.h"))) or None)
