@@ -25,10 +25,12 @@
 
 /* Taps of one axis that lie in [low, high): those k with low <= start + k * dilation < high, of 0 <= k < taps, as (first, end). */
 static inline int2 taps_between(int start, int taps, int dilation, int low, int high) {
-  if (dilation == 1) { /* without a division */
+#if VW > 4 /* CPUs: without a division; GPUs would keep both ways in registers and run fewer waves */
+  if (dilation == 1) {
     const int begin = max(low - start, 0);
     return (int2)(begin, max(begin, min(taps, high - start)));
   }
+#endif
   int first = start >= low ? 0 : (low - start + dilation - 1) / dilation;
   int end = start >= high ? 0 : min(taps, (high - start + dilation - 1) / dilation);
   return (int2)(first, max(first, end));
@@ -114,12 +116,11 @@ __kernel void pool_any(__global const STORE *restrict x, int x_offset, __global 
 
 #else
 
-#define INTV ICN_JOIN(int, VW) /* what a comparison of MATHV gives */
-
 /* The common windows over VW channels: no function to choose and no partial vector inside the loops. */
+#if VW > 4 /* CPUs: the search for NaN apart from the comparison, which is one instruction then; it costs GPUs registers */
 static inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
   MATHV most = V(-INFINITY);
-  INTV no_number = 0; /* apart from the comparison, which is one instruction then */
+  ICN_JOIN(int, VW) no_number = 0; /* what a comparison of MATHV gives */
   for (int y = ky.x; y < ky.y; y++)
     for (int k = kx.x; k < kx.y; k++) {
       const MATHV value = VLOAD(x + y * row_step + k * tap_step);
@@ -128,6 +129,14 @@ static inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int ro
     }
   return no_number != 0 ? V(NAN) : most;
 }
+#else
+static inline MATHV window_max(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
+  MATHV most = V(-INFINITY);
+  for (int y = ky.x; y < ky.y; y++)
+    for (int k = kx.x; k < kx.y; k++) most = icn_max(VLOAD(x + y * row_step + k * tap_step), most);
+  return most;
+}
+#endif
 
 static inline MATHV window_sum(__global const STORE *x, int2 ky, int2 kx, int row_step, int tap_step) {
   MATHV sum = V(0.0f);
@@ -155,7 +164,7 @@ __kernel void pool_nhwc(__global const STORE *restrict x, int x_offset, __global
   for (int ox = ox_first; ox < ox_end; ox++) {
     const int start_x = ox * window.s3 - window.s7;
     const int2 kx = taps_between(start_x, window.s1, window.s5, 0, X_W);
-    const float divisor = how.s0 == ICN_FN_MEAN ? fmax(mean_divisor(start_y, start_x, ky, kx, xs, window, how), 1.0f) : 1.0f;
+    const float divisor = fmax(mean_divisor(start_y, start_x, ky, kx, xs, window, how), 1.0f);
     __global const STORE *from = x + (x_offset + n * xs.s3 + start_y * xs.s5 + start_x * xs.s6);
     __global STORE *to = y + (y_offset + n * ys.s3 + oy * ys.s5 + ox * ys.s6);
     int c = c_first;
