@@ -56,6 +56,34 @@ done:
 /* Option, else environment variable; "none" is kept as it is. */
 static const char *option_text(const char *option, const char *variable) { return option != NULL ? option : icn_os_environment(variable); }
 
+/* Weights of all networks that one works with at a time, on most machines; and what is packed in the time that opening a file takes. */
+static const uint64_t DEFAULT_CACHE_BYTES = (uint64_t)1 << 30, LEAST_WEIGHT_BYTES = (uint64_t)1 << 18;
+
+static icn_status set_cache_bytes(icn_context *context, const icn_context_options *options, icn_error *error) {
+  icn_status status = ICN_OK;
+  uint64_t bytes = 0;
+  const char *text = icn_os_environment("CLINCEPTION_CACHE_BYTES");
+  context->weights_least = LEAST_WEIGHT_BYTES;
+  context->cache_bytes = options->cache_bytes != 0 ? options->cache_bytes : DEFAULT_CACHE_BYTES;
+  if (options->cache_bytes != 0 || text == NULL) return ICN_OK;
+  for (const char *digit = text; *digit != '\0'; digit++) {
+    ICN_REQUIRE(*digit >= '0' && *digit <= '9' && bytes <= UINT64_MAX / 20, ICN_ARGUMENT,
+                "CLINCEPTION_CACHE_BYTES is '%.60s', expected a number of bytes such as 1073741824, or 0 for no packed weights", text);
+    bytes = bytes * 10 + (uint64_t)(*digit - '0');
+  }
+  context->cache_bytes = bytes;
+done:
+  return status;
+}
+
+/* Programs from a folder that others write to would run with this user's rights. */
+static void check_cache_folder(icn_context *context) {
+  if (context->cache_dir == NULL) return;
+  context->cache_problem = icn_os_folder_problem(context->cache_dir);
+  if (context->cache_problem != NULL)
+    icn_log(&context->logger, ICN_LOG_WARNING, "the cache folder '%s' is not used: %s", context->cache_dir, context->cache_problem);
+}
+
 static icn_status set_folders(icn_context *context, const icn_context_options *options, icn_error *error) {
   icn_status status = ICN_OK;
   char folder[4096];
@@ -71,6 +99,7 @@ static icn_status set_folders(icn_context *context, const icn_context_options *o
     context->kernel_dir = icn_text_copy(&context->allocator, kernels);
     if (context->kernel_dir == NULL) ICN_TRY(icn_error_memory(error, strlen(kernels) + 1, "the name of the kernel folder"));
   }
+  check_cache_folder(context);
 done:
   return status;
 }
@@ -86,6 +115,19 @@ static icn_status set_tune_file(icn_context *context, const icn_context_options 
   if (file == NULL || strcmp(file, "shipped") == 0) return ICN_OK;
   context->tune_file = icn_text_copy(&context->allocator, file);
   return context->tune_file != NULL ? ICN_OK : icn_error_memory(error, strlen(file) + 1, "the name of the tuning file");
+}
+
+static icn_status set_self_test(icn_context *context, icn_error *error) {
+  static const char *const NAMES[] = {"on", "off", "always"};
+  const char *wanted = icn_os_environment("CLINCEPTION_SELF_TEST");
+  context->self_test = ICN_SELF_TEST_ON;
+  if (wanted == NULL) return ICN_OK;
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(wanted, NAMES[i]) != 0) continue;
+    context->self_test = (icn_self_test)(ICN_SELF_TEST_ON + i);
+    return ICN_OK;
+  }
+  return icn_error_set(error, ICN_ARGUMENT, "CLINCEPTION_SELF_TEST is '%.60s', expected on, off or always", wanted);
 }
 
 static icn_status set_quirks(icn_context *context, const icn_context_options *options, icn_error *error) {
@@ -135,8 +177,10 @@ icn_status icn_context_create(const icn_context_options *given, icn_context **re
   context->shares = icn_allocate_array(&allocator, 1, sizeof *context->shares);
   if (context->mutex == NULL || context->shares == NULL) ICN_TRY(icn_error_memory(error, sizeof *context->shares, "the context"));
   ICN_TRY(set_folders(context, &options, error));
+  ICN_TRY(set_cache_bytes(context, &options, error));
   ICN_TRY(set_tune_file(context, &options, error));
   ICN_TRY(set_quirks(context, &options, error));
+  ICN_TRY(set_self_test(context, error));
   ICN_TRY(open_devices(context, options.opencl_library, error));
   icn_clblast_open(context);
 done:
@@ -159,6 +203,7 @@ void icn_context_destroy(icn_context *context) {
   icn_release(&allocator, context->kernel_dir);
   icn_release(&allocator, context->tune_file);
   icn_release(&allocator, context->quirks);
+  icn_release(&allocator, context->right);
   icn_clblast_close(context);
   icn_cl_close(&context->cl);
   icn_release(&allocator, context);

@@ -28,7 +28,7 @@ static icn_status read_constant(icn_executor *executor, const icn_plan_layer *la
   icn_status status = new_floats(&executor->context->allocator, icn_plan_constant_elems(&executor->graph, layer, input), &stored, error);
   if (status != ICN_OK) return status;
   icn_plan_constant(&executor->graph, layer, input, stored);
-  icn_exec_gather(&layer->problem.in[input], stored, data);
+  icn_view_gather(&layer->problem.in[input], stored, data);
   icn_release(&executor->context->allocator, stored);
   return ICN_OK;
 }

@@ -23,8 +23,12 @@ static icn_status read_options(const icn_executor_options *given, icn_executor_o
               options->shape_count);
   ICN_REQUIRE((int)options->precision >= 0 && options->precision <= ICN_PRECISION_AUTO, ICN_ARGUMENT, "precision %d is none",
               (int)options->precision);
+  ICN_REQUIRE((int)options->schedule >= 0 && options->schedule <= ICN_SCHEDULE_RECORDED, ICN_ARGUMENT, "schedule %d is none",
+              (int)options->schedule);
   ICN_REQUIRE(options->precision == ICN_PRECISION_FP32 || options->precision == ICN_PRECISION_FP16W, ICN_UNSUPPORTED,
               "only fp32 and fp16w are there so far; the other precisions are reserved");
+  ICN_REQUIRE((int)options->self_test >= 0 && options->self_test <= ICN_SELF_TEST_ALWAYS, ICN_ARGUMENT, "self_test %d is none",
+              (int)options->self_test);
 done:
   return status;
 }
@@ -105,6 +109,7 @@ static icn_status prepare(icn_executor *executor, const icn_executor_options *op
   ICN_TRY(icn_check_row_names(options->forced_rows, error));
   ICN_TRY(icn_import(&executor->model->source, options->shapes, options->shape_count, options->batch, &executor->graph, error));
   if (executor->runtime == NULL) {
+    ICN_REQUIRE(options->memory_limit == 0, ICN_UNSUPPORTED, "the reference device knows no memory limit");
     ICN_TRY(icn_exec_reference_prepare(executor, error));
   } else {
     ICN_TRY(icn_exec_device_prepare(executor, options, error));
@@ -186,73 +191,6 @@ void icn_executor_destroy(icn_executor *executor) {
   icn_arena_fini(&executor->reference_arena);
   icn_arena_fini(&executor->arena);
   icn_release(&allocator, executor);
-}
-
-/* --------------------------------------------------------------------- run */
-
-static icn_status check_run_arguments(const icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
-  icn_status status = ICN_OK;
-  ICN_REQUIRE(executor != NULL, ICN_ARGUMENT, "icn_executor_submit: executor is NULL");
-  ICN_REQUIRE(executor->active == NULL, ICN_STATE, "the executor has a run in flight: wait for it first");
-  ICN_REQUIRE(inputs != NULL || executor->graph.input_count == 0, ICN_ARGUMENT, "icn_executor_submit: inputs is NULL");
-  ICN_REQUIRE(outputs != NULL || executor->graph.output_count == 0, ICN_ARGUMENT, "icn_executor_submit: outputs is NULL");
-  for (size_t i = 0; i < executor->graph.input_count; i++) {
-    ICN_REQUIRE(inputs[i] != NULL, ICN_ARGUMENT, "input %zu ('%s') is NULL", i, executor->inputs[i].name);
-  }
-done:
-  return status;
-}
-
-icn_status icn_executor_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_run **result,
-                               icn_error *error) {
-  icn_status status = ICN_OK;
-  icn_error_clear(error);
-  ICN_REQUIRE(result != NULL, ICN_ARGUMENT, "icn_executor_submit: run is NULL");
-  *result = NULL;
-  ICN_TRY(check_run_arguments(executor, inputs, outputs, error));
-  icn_run *run = icn_allocate_array(&executor->context->allocator, 1, sizeof *run);
-  if (run == NULL) ICN_TRY(icn_error_memory(error, sizeof *run, "a run"));
-  run->executor = executor;
-  executor->has_run = false;
-  if (executor->runtime == NULL) {
-    status = icn_exec_reference_run(executor, inputs, outputs, error);
-  } else {
-    status = icn_exec_device_submit(executor, inputs, outputs, error);
-  }
-  if (status != ICN_OK) {
-    icn_release(&executor->context->allocator, run);
-    goto done;
-  }
-  executor->active = run;
-  *result = run;
-done:
-  return status;
-}
-
-icn_status icn_run_wait(icn_run *run, icn_error *error) {
-  icn_error_clear(error);
-  if (run == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_run_wait: run is NULL");
-  icn_executor *executor = run->executor;
-  if (executor->active == run) {
-    if (executor->runtime != NULL) run->status = icn_exec_device_wait(executor, &run->error);
-    executor->has_run = run->status == ICN_OK;
-    executor->active = NULL;
-  }
-  return run->status == ICN_OK ? ICN_OK : icn_error_set(error, run->status, "%s", run->error.message);
-}
-
-void icn_run_destroy(icn_run *run) {
-  if (run == NULL) return;
-  (void)icn_run_wait(run, NULL);
-  icn_release(&run->executor->context->allocator, run);
-}
-
-icn_status icn_executor_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error) {
-  icn_run *run = NULL;
-  icn_status status = icn_executor_submit(executor, inputs, outputs, &run, error);
-  if (status == ICN_OK) status = icn_run_wait(run, error);
-  icn_run_destroy(run);
-  return status;
 }
 
 /* -------------------------------------------------------------- properties */

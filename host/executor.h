@@ -2,9 +2,11 @@
 #ifndef ICN_HOST_EXECUTOR_H
 #define ICN_HOST_EXECUTOR_H
 
+#include "dispatch.h"
 #include "model.h"
 #include "plan.h"
 #include "runtime_cl.h"
+#include "weight_cache.h"
 
 /* A value that can be read after a run. */
 typedef struct icn_exec_value {
@@ -32,19 +34,25 @@ struct icn_executor {
   icn_plan plan;
   icn_buffer **buffers;                /* plan.buffer_count; own ones and, borrowed, those of `weights` */
   icn_weight **weights;                /* plan.buffer_count, NULL for own buffers */
+  icn_weight_entry *kept;              /* the weights' entry in the cache while the plan is tried out, else NULL */
   icn_bound **bounds;                  /* plan.step_count * plan.slices; where a step is bound alike for all slices, the first alone */
+  icn_dispatch *dispatch;              /* how the launches are enqueued */
   int *input_buffers, *output_buffers; /* for each graph input / output its plan buffer, -1: none */
-  float **wanted;                      /* where the run in flight is to put each output, NULL: nowhere */
 
   icn_arena reference_arena; /* the last run's values */
   const float **reference_values;
   double reference_clock; /* when the last node ended */
 };
 
+typedef struct icn_notice icn_notice; /* run.c */
+
 struct icn_run {
   icn_executor *executor;
   icn_status status;
   icn_error error;
+  cl_event *copies; /* into each input, then out of each wanted output, NULL for others; none on the reference device */
+  cl_event ended;   /* behind all of it; NULL on the reference device */
+  icn_notice *notice;
 };
 
 /* The executor's common parts around `runtime` (taken, also on failure; NULL: made for options->device). */
@@ -53,15 +61,20 @@ icn_status icn_executor_create_on(icn_model *model, const icn_executor_options *
 
 icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error);
 void icn_exec_device_fini(icn_executor *executor);
-icn_status icn_exec_device_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
-icn_status icn_exec_device_wait(icn_executor *executor, icn_error *error);
+/* Enqueues copies in, launches, copies out; run->copies and run->ended tell when they have ended. After a failure nothing is in flight. */
+icn_status icn_exec_device_submit(icn_run *run, const float *const *inputs, float *const *outputs, icn_error *error);
+/* Waits for it, and takes the times of layers (profile). */
+icn_status icn_exec_device_wait(icn_run *run, icn_error *error);
 icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error);
 /* The elements of `view` at `place`, dense in the model's order. */
 icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *place, const icn_view *view, float *data, icn_error *error);
-/* Elements of `view` (its offset included) in base[] as dense data in the model's order. */
-void icn_exec_gather(const icn_view *view, const float *base, float *data);
-/* Enqueues every step of the plan. */
-icn_status icn_exec_device_enqueue(icn_executor *executor, icn_error *error);
+/* Enqueues one layer's steps, of the first slice. */
+icn_status icn_exec_device_enqueue_layer(icn_executor *executor, size_t layer, icn_error *error);
+
+/* Every weight of the plan on the device, packed or from the cache. Ended, also where it failed, by settle, which keeps what was packed. */
+icn_status icn_exec_weights_upload(icn_executor *executor, icn_error *error);
+void icn_exec_weights_settle(icn_executor *executor, bool keep);
+void icn_exec_weights_release(icn_executor *executor);
 
 icn_status icn_exec_reference_prepare(icn_executor *executor, icn_error *error);
 icn_status icn_exec_reference_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);

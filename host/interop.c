@@ -105,7 +105,7 @@ static icn_status enqueue_all(icn_executor *executor, const cl_mem *inputs, cons
     if (buffer < 0) continue; /* nothing reads it */
     ICN_TRY(enqueue_copy(executor, inputs[i], executor->buffers[buffer]->memory, &executor->inputs[i], error));
   }
-  ICN_TRY(icn_exec_device_enqueue(executor, error));
+  ICN_TRY(icn_dispatch_enqueue(executor->dispatch, error));
   for (size_t i = 0; i < executor->graph.output_count; i++) {
     const int buffer = executor->output_buffers[i];
     if (outputs[i] == NULL) continue;

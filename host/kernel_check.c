@@ -8,12 +8,13 @@
 #include "magnitude.h"
 #include "winograd_bound.h"
 
-enum { GUARD = 256 };                                                       /* elements before and after everything */
+enum { GUARD = 256 };                                                       /* elements before everything, and behind what is written */
 static const uint32_t INPUT_GUARD = 0x7FC0DEADU, OUTPUT_FILL = 0x7FC1BEEFU; /* quiet NaNs */
 
 typedef struct operand {
   uint32_t *before, *after; /* contents before and after the run, guards included */
   size_t elems;             /* guards included */
+  size_t behind;            /* elements of the guard behind */
   icn_buffer *buffer;
   bool written; /* by the kernels */
 } operand;
@@ -63,9 +64,13 @@ static int64_t element_at(const icn_view *view, int64_t i) {
   return at;
 }
 
+/* What is only read ends with its buffer, so that a checker of accesses (Oclgrind) sees it when a kernel reads on. */
 static bool operand_init(run *r, int number, size_t elems, uint32_t fill) {
   operand *o = &r->operands[number];
-  o->elems = elems + 2 * GUARD;
+  o->written = number == ICN_OPERAND_OUT || number == ICN_OPERAND_LIBRARY ||
+               (number >= ICN_OPERAND_SCRATCH && number < ICN_OPERAND_SCRATCH + ICN_MAX_SCRATCH);
+  o->behind = o->written ? GUARD : 0;
+  o->elems = GUARD + elems + o->behind;
   o->before = icn_allocate(&r->data->allocator, o->elems * sizeof(uint32_t));
   o->after = icn_allocate(&r->data->allocator, o->elems * sizeof(uint32_t));
   if (o->before == NULL || o->after == NULL) return out_of_memory(r, o->elems * sizeof(uint32_t));
@@ -82,9 +87,7 @@ static bool prepare_tensors(run *r) {
     int64_t count = icn_shape_elems(&view->shape);
     for (int64_t k = 0; k < count; k++) memcpy(&base[element_at(view, k)], (const float *)r->data->input[i] + k, sizeof(float));
   }
-  if (!operand_init(r, ICN_OPERAND_OUT, (size_t)icn_view_extent(&r->problem->out), OUTPUT_FILL)) return false;
-  r->operands[ICN_OPERAND_OUT].written = true;
-  return true;
+  return operand_init(r, ICN_OPERAND_OUT, (size_t)icn_view_extent(&r->problem->out), OUTPUT_FILL);
 }
 
 static bool prepare_packed(run *r) {
@@ -124,11 +127,9 @@ static bool prepare_rest(run *r) {
   for (int i = 0; i < ICN_MAX_SCRATCH; i++) {
     if (r->emit.scratch_bytes[i] == 0) continue;
     if (!operand_init(r, ICN_OPERAND_SCRATCH + i, (size_t)(r->emit.scratch_bytes[i] + 3) / 4, 0xA5A5A5A5U)) return false;
-    r->operands[ICN_OPERAND_SCRATCH + i].written = true;
   }
   if (r->emit.library_bytes > 0) {
     if (!operand_init(r, ICN_OPERAND_LIBRARY, (size_t)r->emit.library_bytes / 4, 0xA5A5A5A5U)) return false;
-    r->operands[ICN_OPERAND_LIBRARY].written = true;
   }
   return true;
 }
@@ -183,9 +184,9 @@ static bool check_untouched(run *r) {
     const operand *o = &r->operands[i];
     for (size_t k = 0; k < o->elems; k++) {
       if (o->after[k] == o->before[k]) continue;
-      if (o->written && (k >= GUARD || i == ICN_OPERAND_LIBRARY) && k < o->elems - GUARD) continue;
+      if (o->written && (k >= GUARD || i == ICN_OPERAND_LIBRARY) && k < o->elems - o->behind) continue;
       return ends(r, ICN_CHECK_WRONG, "%s: element %lld of %lld was overwritten", operand_name(i), (long long)k - GUARD,
-                  (long long)o->elems - 2 * GUARD);
+                  (long long)(o->elems - GUARD - o->behind));
     }
   }
   return true;

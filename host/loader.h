@@ -38,6 +38,8 @@
   X(clGetKernelWorkGroupInfo)    \
   X(clReleaseEvent)              \
   X(clWaitForEvents)             \
+  X(clGetEventInfo)              \
+  X(clSetEventCallback)          \
   X(clGetEventProfilingInfo)     \
   X(clFlush)                     \
   X(clFinish)                    \
@@ -50,7 +52,9 @@
   X(clEnqueueMarkerWithWaitList) \
   X(clEnqueueBarrierWithWaitList)
 
-#define ICN_CL_OPTIONAL(X) X(clCreateCommandQueueWithProperties) /* 2.0 */
+#define ICN_CL_OPTIONAL(X)                              \
+  X(clCreateCommandQueueWithProperties)       /* 2.0 */ \
+  X(clGetExtensionFunctionAddressForPlatform) /* 1.2, not in every fake */
 
 typedef struct icn_cl {
   void *library; /* NULL: not open */

@@ -95,8 +95,6 @@ done:
 static icn_status load_file(icn_model *model, const char *path, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_external external = {model, open_external};
-  model->path = icn_text_copy(&model->context->allocator, path);
-  if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(path) + 1, "the model's path"));
   ICN_TRY(icn_os_map(path, &model->mapping, error));
   ICN_REQUIRE(model->mapping.bytes > 0, ICN_FORMAT, "'%s' is empty, expected an ONNX model", path);
   ICN_TRY(icn_onnx_parse(model->mapping.data, (size_t)model->mapping.bytes, &external, &model->source, error));
@@ -122,6 +120,8 @@ icn_status icn_model_load(icn_context *context, const char *path, icn_model **re
                               : "model");
   *result = NULL;
   ICN_TRY(model_allocate(context, &model, error));
+  model->path = icn_text_copy(&context->allocator, path);
+  if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(path) + 1, "the model's path"));
   if (strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0) {
     ICN_TRY(icn_builtin_make(path + sizeof BUILTIN - 1, &model->source, error));
   } else {
@@ -166,6 +166,12 @@ void icn_model_destroy(icn_model *model) {
   icn_mutex_destroy(model->mutex);
   icn_release(&allocator, model->path);
   icn_release(&allocator, model);
+}
+
+void icn_model_forget_pages(const icn_model *model) {
+  for (const icn_model_file *file = model->files; file != NULL; file = file->next)
+    icn_os_forget_pages(file->mapping.data, file->mapping.bytes);
+  icn_os_forget_pages(model->mapping.data, model->mapping.bytes);
 }
 
 /* -------------------------------------------------------------- properties */

@@ -5,6 +5,7 @@
 #include "context.h"
 #include "runtime.h"
 #include "source.h"
+#include "weight_file.h"
 
 typedef struct icn_weight icn_weight; /* weights on a device: a buffer, or a place in one; reference-counted */
 typedef struct icn_slab icn_slab;     /* a buffer that many weights lie in */
@@ -13,7 +14,7 @@ typedef struct icn_model_file icn_model_file;
 struct icn_model {
   icn_context *context;
   icn_arena arena; /* infos, external files */
-  char *path;      /* NULL: from memory or built in */
+  char *path;      /* a built-in network's name; NULL: from memory */
   icn_mapping mapping;
   icn_model_file *files; /* external data */
   icn_source source;
@@ -24,15 +25,16 @@ struct icn_model {
 };
 
 /* Exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded. Weights are known by
- * their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: the room, by
- * icn_weight_room, of all weights that the caller is about to acquire, these included: on a CPU device they lie side by side in few buffers
- * (host/weights.c says why). */
-icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, uint64_t coming,
-                              icn_weight **weight, icn_error *error);
+ * the hash of their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: the room, by
+ * icn_weight_room, of the weights that the caller is about to acquire and that are to lie in one buffer with these, these included: on a
+ * CPU device they lie side by side in few buffers (host/weights.c says why, lib/plan_memory.h how many bytes that comes to). */
+icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, const icn_weight_hash *hash,
+                              uint64_t coming, icn_weight **weight, icn_error *error);
 void icn_weight_release(icn_model *model, icn_weight *weight);
-uint64_t icn_weight_room(uint64_t bytes);
 icn_buffer *icn_weight_buffer(const icn_weight *weight);
 uint64_t icn_weight_offset(const icn_weight *weight); /* bytes into the buffer */
+/* The model's files were read through for now. */
+void icn_model_forget_pages(const icn_model *model);
 /* Bytes of all weights on devices, each once. */
 uint64_t icn_model_weight_bytes(icn_model *model);
 

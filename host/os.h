@@ -1,4 +1,5 @@
-/* Every call to the operating system: files, folders, libraries, threads, time. Two implementations: os_posix.c, os_windows.c. */
+/* Every call to the operating system: files, folders, libraries, threads, time. Two implementations: os_posix.c, os_folder_posix.c and
+ * os_system_posix.c; os_windows.c. */
 #ifndef ICN_HOST_OS_H
 #define ICN_HOST_OS_H
 
@@ -12,6 +13,9 @@ typedef struct icn_mapping {
 /* Maps a regular file read-only. Fails: ICN_IO: missing, a directory, not readable; the sentence has the path and the system's reason. */
 icn_status icn_os_map(const char *path, icn_mapping *mapping, icn_error *error);
 void icn_os_unmap(icn_mapping *mapping);
+/* Whole pages of a mapped file that are not needed for now: they count no more to this process's memory, and come back when they are read.
+ * Does nothing where the system has no such thing. */
+void icn_os_forget_pages(const void *data, uint64_t bytes);
 
 /* Asks for large pages where this memory is, whole small pages inside it; does nothing where the system has no such thing. Of use before
  * the memory is touched: what is there already stays in small ones. */
@@ -19,11 +23,44 @@ void icn_os_advise_large_pages(void *memory, size_t bytes);
 
 /* Writes a whole file: to a temporary beside it, then renamed, so that it is there whole or not at all. */
 icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error);
-/* Makes a folder and its parents; true when it is there afterwards. */
+/* The same piece by piece, for what is too large to hold: appended to a temporary, which takes the file's name when it is finished. Only
+ * its owner can write to it, whatever the umask, and a link of that name is replaced, not followed. After open, exactly one of finish and
+ * abandon, whatever failed in between. */
+typedef struct icn_os_writer {
+  char *path, *temporary;
+  intptr_t handle;
+} icn_os_writer;
+icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error);
+icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error);
+/* The first bytes of the file are `head` instead of what was appended there: what is known last may stand first. */
+icn_status icn_os_writer_finish(icn_os_writer *writer, const void *head, size_t bytes, icn_error *error);
+void icn_os_writer_abandon(icn_os_writer *writer);
+
+/* A regular file read piece by piece: one that is cut off meanwhile is an error, where it ends the process that reads a mapping. */
+typedef struct icn_os_reader {
+  uint64_t bytes;
+  intptr_t handle;
+} icn_os_reader;
+icn_status icn_os_reader_open(const char *path, icn_os_reader *reader, icn_error *error);
+/* All of `bytes` from `offset` on. Fails: ICN_IO, also where the file has fewer. */
+icn_status icn_os_reader_read(const icn_os_reader *reader, uint64_t offset, void *data, size_t bytes, icn_error *error);
+void icn_os_reader_close(icn_os_reader *reader);
+
+/* Makes a folder and its parents, which only their owner can write to; true when it is there afterwards. */
 bool icn_os_make_folder(const char *path);
 bool icn_os_remove(const char *path);
 bool icn_os_exists(const char *path); /* something of that name is there */
-/* Keeps other processes (not other threads of this one) that ask for the same out until it is given back, by a file PATH.lock that is
+
+/* Why what lies in the folder cannot be trusted ("it belongs to another user", "everybody may write to it"), or NULL. Root's folders can.
+ * NULL as well where there is no such folder, and on Windows, whose folders for users' caches are the users' own. */
+const char *icn_os_folder_problem(const char *path);
+/* Calls `visit` for each regular file in the folder, links left out, until it returns false; `changed` is when the file was written or
+ * touched, in seconds since 1970 (UTC). False when the folder cannot be read. */
+typedef bool icn_os_visit(void *user, const char *name, uint64_t bytes, int64_t changed);
+bool icn_os_list_files(const char *folder, icn_os_visit *visit, void *user);
+bool icn_os_touch(const char *path); /* the file was changed now */
+int64_t icn_os_clock(void);          /* seconds since 1970 (UTC) */
+/* Keeps other processes, and other threads of this one, that ask for the same out until it is given back, by a file PATH.lock that is
  * there meanwhile; a process that ends gives it back. Waits for `seconds` at most. Fails: ICN_IO. */
 typedef struct icn_os_lock {
   char *path;
@@ -61,6 +98,17 @@ void icn_os_describe_machine(icn_os_machine *machine);
 void icn_os_date(char text[32]);
 
 double icn_os_seconds(void);        /* monotonic */
+void icn_os_sleep(double seconds);  /* about that long: at least a scheduler's tick where it is coarse */
+uint64_t icn_os_thread(void);       /* the calling thread's number, not 0 */
 unsigned long icn_os_process(void); /* process number, for names of temporaries */
+
+/* Who this process is, for others that find it written somewhere: its number, when it began, which start of the machine that was, and of
+ * which machine; one word. A process is alive when it is there with the same beginning: a number that was given to another one since is not
+ * it. Of a process of another machine, or in a container with a name of its own, that share a folder with this one, nobody here can tell.
+ */
+enum { ICN_OS_PROCESS_BYTES = 96 };
+void icn_os_process_mark(char mark[ICN_OS_PROCESS_BYTES]);
+bool icn_os_process_is_elsewhere(const char *mark);
+bool icn_os_process_is_alive(const char *mark); /* here */
 
 #endif

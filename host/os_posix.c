@@ -1,19 +1,19 @@
-/* Linux, Android, macOS and the other POSIX systems. X/Open 700 is POSIX.1-2008 plus realpath, which glibc hides otherwise; madvise is
- * in neither. */
+/* Files on Linux, Android, macOS and the other POSIX systems. X/Open 700 is POSIX.1-2008 plus realpath, which glibc hides otherwise; flock
+ * is in neither: each system has a word of its own for what else it has. */
 #define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
 #define _FILE_OFFSET_BITS 64
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,9 +66,19 @@ void icn_os_unmap(icn_mapping *mapping) {
   memset(mapping, 0, sizeof *mapping);
 }
 
+/* A regular file has what the process may write to one (ulimit -f): another byte would be answered by a signal that ends the process. */
+static bool is_at_limit(int file) {
+  struct rlimit limit;
+  struct stat info;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  const off_t end = lseek(file, 0, SEEK_CUR);
+  return end >= 0 && (rlim_t)end >= limit.rlim_cur && fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /* 0 or the error's number. */
 static int write_all(int file, const char *data, size_t bytes) {
   while (bytes > 0) {
+    if (is_at_limit(file)) return EFBIG;
     ssize_t written = write(file, data, bytes < (size_t)WRITE_BYTES ? bytes : (size_t)WRITE_BYTES);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return errno;
@@ -89,14 +99,14 @@ static icn_status write_device(const char *path, const void *data, size_t bytes,
 }
 
 /* A new file `path`.PROCESS-NUMBER.tmp that nobody else writes. */
-static int create_temporary(const char *path, char *temporary, size_t bytes) {
+static int create_temporary(const char *path, mode_t mode, char *temporary, size_t bytes) {
   for (unsigned number = 0; number < 1000; number++) {
     int length = snprintf(temporary, bytes, "%s.%lu-%u.tmp", path, icn_os_process(), number);
     if (length < 0 || (size_t)length >= bytes) {
       errno = ENAMETOOLONG;
       return -1;
     }
-    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file >= 0 || errno != EEXIST) return file;
   }
   return -1;
@@ -105,7 +115,7 @@ static int create_temporary(const char *path, char *temporary, size_t bytes) {
 static icn_status write_by_rename(const char *path, const struct stat *existing, const void *data, size_t bytes, icn_error *error) {
   char temporary[PATH_BYTES];
   if (existing != NULL && access(path, W_OK) != 0) return io_error(error, "cannot write", path, errno);
-  int file = create_temporary(path, temporary, sizeof temporary);
+  int file = create_temporary(path, 0666, temporary, sizeof temporary);
   if (file < 0) return io_error(error, "cannot write", path, errno);
   int problem = write_all(file, data, bytes);
   if (problem == 0 && existing != NULL && fchmod(file, existing->st_mode & 0777) != 0) problem = errno;
@@ -128,6 +138,82 @@ icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, i
   return status;
 }
 
+/* ------------------------------------------------------ files piece by piece */
+
+icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
+  char temporary[PATH_BYTES];
+  int file = create_temporary(path, 0644, temporary, sizeof temporary);
+  if (file < 0) return io_error(error, "cannot write", path, errno);
+  writer->handle = file;
+  writer->path = strdup(path);
+  writer->temporary = strdup(temporary);
+  if (writer->path != NULL && writer->temporary != NULL) return ICN_OK;
+  unlink(temporary);
+  icn_os_writer_abandon(writer);
+  return icn_error_memory(error, strlen(temporary) + 1, "the name of a file");
+}
+
+icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error) {
+  const int problem = write_all((int)writer->handle, data, bytes);
+  return problem == 0 ? ICN_OK : io_error(error, "cannot write", writer->path, problem);
+}
+
+static void free_writer(icn_os_writer *writer) {
+  free(writer->path);
+  free(writer->temporary);
+  writer->path = writer->temporary = NULL;
+}
+
+icn_status icn_os_writer_finish(icn_os_writer *writer, const void *head, size_t bytes, icn_error *error) {
+  icn_status status = ICN_OK;
+  const int file = (int)writer->handle;
+  int problem = lseek(file, 0, SEEK_SET) == 0 ? write_all(file, head, bytes) : errno;
+  if (close(file) != 0 && problem == 0) problem = errno;
+  if (problem == 0 && rename(writer->temporary, writer->path) != 0) problem = errno;
+  if (problem != 0) {
+    unlink(writer->temporary);
+    status = io_error(error, "cannot write", writer->path, problem);
+  }
+  free_writer(writer);
+  return status;
+}
+
+void icn_os_writer_abandon(icn_os_writer *writer) {
+  close((int)writer->handle);
+  if (writer->temporary != NULL) unlink(writer->temporary);
+  free_writer(writer);
+}
+
+icn_status icn_os_reader_open(const char *path, icn_os_reader *reader, icn_error *error) {
+  struct stat info;
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* as icn_os_map */
+  if (file < 0) return io_error(error, "cannot open", path, errno);
+  if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(file);
+    return icn_error_set(error, ICN_IO, "cannot read '%s': it is not a regular file", path);
+  }
+  *reader = (icn_os_reader){(uint64_t)info.st_size, file};
+  return ICN_OK;
+}
+
+icn_status icn_os_reader_read(const icn_os_reader *reader, uint64_t offset, void *data, size_t bytes, icn_error *error) {
+  char *to = data;
+  while (bytes > 0) {
+    const ssize_t count = pread((int)reader->handle, to, bytes < (size_t)WRITE_BYTES ? bytes : (size_t)WRITE_BYTES, (off_t)offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return io_error(error, "cannot read", "an open file", errno);
+    if (count == 0) return icn_error_set(error, ICN_IO, "the file ends where %zu bytes more were expected", bytes);
+    to += count;
+    offset += (uint64_t)count;
+    bytes -= (size_t)count;
+  }
+  return ICN_OK;
+}
+
+void icn_os_reader_close(icn_os_reader *reader) { close((int)reader->handle); }
+
+/* ----------------------------------------------------------------- folders */
+
 bool icn_os_make_folder(const char *path) {
   char partial[PATH_BYTES];
   size_t length = strlen(path);
@@ -137,7 +223,7 @@ bool icn_os_make_folder(const char *path) {
     if (partial[i] != '/' && partial[i] != '\0') continue;
     char kept = partial[i];
     partial[i] = '\0';
-    mkdir(partial, 0777); /* parents mostly exist; what counts is the end */
+    mkdir(partial, 0755); /* parents mostly exist; what counts is the end */
     partial[i] = kept;
   }
   struct stat info;
@@ -152,16 +238,13 @@ bool icn_os_exists(const char *path) {
 }
 
 /* 0: locked, into *file. EAGAIN: somebody else has it. Whoever gives a lock back removes its file, so that what was locked may be a file
- * that is no longer the one of that name. */
+ * that is no longer the one of that name. flock's locks belong to the open file; fcntl's to the process, which loses them when any of its
+ * threads closes that file. */
 static int try_lock(const char *path, int *file) {
-  struct flock whole;
   struct stat held, named;
-  memset(&whole, 0, sizeof whole);
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
   *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (*file < 0) return errno;
-  int problem = fcntl(*file, F_SETLK, &whole) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
+  int problem = flock(*file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? EAGAIN : errno;
   const bool same =
       problem == 0 && fstat(*file, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   if (problem == 0 && !same) problem = EAGAIN;
@@ -276,118 +359,3 @@ bool icn_os_cache_folder(char *out, size_t bytes) {
   }
   return length > 0 && (size_t)length < bytes;
 }
-
-/* --------------------------------------------- libraries, threads and time */
-
-void *icn_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
-void *icn_os_library_symbol(void *library, const char *name) { return dlsym(library, name); }
-void icn_os_library_close(void *library) {
-  if (library != NULL) dlclose(library);
-}
-
-const char *icn_os_environment(const char *name) {
-  const char *value = getenv(name);
-  return value == NULL || value[0] == '\0' ? NULL : value;
-}
-
-struct icn_mutex {
-  icn_allocator allocator;
-  pthread_mutex_t lock;
-};
-
-icn_mutex *icn_mutex_create(const icn_allocator *allocator) {
-  icn_mutex *mutex = icn_allocate(allocator, sizeof *mutex);
-  if (mutex == NULL) return NULL;
-  mutex->allocator = *allocator;
-  if (pthread_mutex_init(&mutex->lock, NULL) == 0) return mutex;
-  icn_release(allocator, mutex);
-  return NULL;
-}
-
-void icn_mutex_destroy(icn_mutex *mutex) {
-  if (mutex == NULL) return;
-  icn_allocator allocator = mutex->allocator;
-  pthread_mutex_destroy(&mutex->lock);
-  icn_release(&allocator, mutex);
-}
-
-void icn_mutex_lock(icn_mutex *mutex) { pthread_mutex_lock(&mutex->lock); }
-void icn_mutex_unlock(icn_mutex *mutex) { pthread_mutex_unlock(&mutex->lock); }
-
-/* ------------------------------------------------------------------ memory */
-
-void icn_os_advise_large_pages(void *memory, size_t bytes) {
-#ifdef MADV_HUGEPAGE
-  const long page = sysconf(_SC_PAGESIZE);
-  if (page <= 0) return;
-  const uintptr_t size = (uintptr_t)page, first = ((uintptr_t)memory + size - 1) / size * size,
-                  end = ((uintptr_t)memory + bytes) / size * size;
-  if (end > first) (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* refused where the kernel was built without them */
-#else
-  (void)memory;
-  (void)bytes;
-#endif
-}
-
-/* ----------------------------------------------------------------- machine */
-
-/* The value behind the first line of `path` that begins with `key`, without blanks, ':', '=' and quotes; false when there is none. */
-static bool line_value(const char *path, const char *key, char *value, size_t bytes) {
-  char line[512];
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return false;
-  value[0] = '\0';
-  while (value[0] == '\0' && fgets(line, sizeof line, file) != NULL) {
-    if (strncmp(line, key, strlen(key)) != 0) continue;
-    char *start = line + strlen(key);
-    start += strspn(start, " \t:=\"");
-    start[strcspn(start, "\"\r\n")] = '\0';
-    snprintf(value, bytes, "%s", start);
-  }
-  fclose(file);
-  return value[0] != '\0';
-}
-
-/* As Linux tells it: x86's identification, or ARM's. */
-static void describe_model(char *model, size_t bytes) {
-  static const char CPUINFO[] = "/proc/cpuinfo";
-  char vendor[32], family[16], number[16];
-  if (line_value(CPUINFO, "vendor_id", vendor, sizeof vendor) && line_value(CPUINFO, "cpu family", family, sizeof family) &&
-      line_value(CPUINFO, "model\t", number, sizeof number))
-    snprintf(model, bytes, "%s family %s model %s", vendor, family, number);
-  else if (line_value(CPUINFO, "CPU implementer", vendor, sizeof vendor) && line_value(CPUINFO, "CPU part", number, sizeof number))
-    snprintf(model, bytes, "implementer %s part %s", vendor, number);
-}
-
-void icn_os_describe_machine(icn_os_machine *machine) {
-  struct utsname kernel;
-  char distribution[96] = "";
-  memset(machine, 0, sizeof *machine);
-  if (uname(&kernel) == 0) { /* not its nodename */
-    const bool named = line_value("/etc/os-release", "PRETTY_NAME", distribution, sizeof distribution);
-    snprintf(machine->system, sizeof machine->system, "%s%s%.40s %.60s %.40s", distribution, named ? ", " : "", kernel.sysname,
-             kernel.release, kernel.machine);
-  }
-  static const char *const KEYS[] = {"model name", "Hardware", "Processor", "CPU part"};
-  for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0] && machine->processor[0] == '\0'; i++)
-    line_value("/proc/cpuinfo", KEYS[i], machine->processor, sizeof machine->processor);
-  describe_model(machine->model, sizeof machine->model);
-  const long processors = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (processors > 0) machine->processors = (uint32_t)processors;
-  if (pages > 0 && page > 0) machine->memory_bytes = (uint64_t)pages * (uint64_t)page;
-}
-
-void icn_os_date(char text[32]) {
-  const time_t now = time(NULL);
-  struct tm parts;
-  text[0] = '\0';
-  if (gmtime_r(&now, &parts) != NULL) strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
-double icn_os_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-unsigned long icn_os_process(void) { return (unsigned long)getpid(); }

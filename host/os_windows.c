@@ -105,6 +105,132 @@ icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, i
   return io_error(error, "cannot write", path, problem);
 }
 
+/* ------------------------------------------------------ files piece by piece */
+
+icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
+  char temporary[PATH_BYTES];
+  HANDLE file = create_temporary(path, temporary, sizeof temporary);
+  if (file == INVALID_HANDLE_VALUE) return io_error(error, "cannot write", path, GetLastError());
+  writer->handle = (intptr_t)file;
+  writer->path = malloc(strlen(path) + 1);
+  writer->temporary = malloc(strlen(temporary) + 1);
+  if (writer->path != NULL) strcpy(writer->path, path);
+  if (writer->temporary != NULL) strcpy(writer->temporary, temporary);
+  if (writer->path != NULL && writer->temporary != NULL) return ICN_OK;
+  icn_os_writer_abandon(writer);
+  DeleteFileA(temporary);
+  return icn_error_memory(error, strlen(temporary) + 1, "the name of a file");
+}
+
+icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error) {
+  const DWORD problem = write_all((HANDLE)writer->handle, data, bytes);
+  return problem == 0 ? ICN_OK : io_error(error, "cannot write", writer->path, problem);
+}
+
+static void free_writer(icn_os_writer *writer) {
+  free(writer->path);
+  free(writer->temporary);
+  writer->path = writer->temporary = NULL;
+}
+
+icn_status icn_os_writer_finish(icn_os_writer *writer, const void *head, size_t bytes, icn_error *error) {
+  icn_status status = ICN_OK;
+  HANDLE file = (HANDLE)writer->handle;
+  const LARGE_INTEGER begin = {.QuadPart = 0};
+  DWORD problem = SetFilePointerEx(file, begin, NULL, FILE_BEGIN) ? write_all(file, head, bytes) : GetLastError();
+  if (!CloseHandle(file) && problem == 0) problem = GetLastError();
+  if (problem == 0 && !MoveFileExA(writer->temporary, writer->path, MOVEFILE_REPLACE_EXISTING)) problem = GetLastError();
+  if (problem != 0) {
+    DeleteFileA(writer->temporary);
+    status = io_error(error, "cannot write", writer->path, problem);
+  }
+  free_writer(writer);
+  return status;
+}
+
+void icn_os_writer_abandon(icn_os_writer *writer) {
+  CloseHandle((HANDLE)writer->handle);
+  if (writer->temporary != NULL) DeleteFileA(writer->temporary);
+  free_writer(writer);
+}
+
+icn_status icn_os_reader_open(const char *path, icn_os_reader *reader, icn_error *error) {
+  LARGE_INTEGER size;
+  if (is_folder(path)) return icn_error_set(error, ICN_IO, "cannot read '%s': it is not a regular file", path);
+  HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+  if (file == INVALID_HANDLE_VALUE) return io_error(error, "cannot open", path, GetLastError());
+  if (GetFileType(file) != FILE_TYPE_DISK || !GetFileSizeEx(file, &size)) {
+    CloseHandle(file);
+    return icn_error_set(error, ICN_IO, "cannot read '%s': it is not a regular file", path);
+  }
+  *reader = (icn_os_reader){(uint64_t)size.QuadPart, (intptr_t)file};
+  return ICN_OK;
+}
+
+icn_status icn_os_reader_read(const icn_os_reader *reader, uint64_t offset, void *data, size_t bytes, icn_error *error) {
+  char *to = data;
+  while (bytes > 0) {
+    DWORD count = 0;
+    OVERLAPPED place = {.Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32)};
+    const BOOL read = ReadFile((HANDLE)reader->handle, to, bytes < (1u << 30) ? (DWORD)bytes : (1u << 30), &count, &place);
+    if (!read && GetLastError() != ERROR_HANDLE_EOF) return io_error(error, "cannot read", "an open file", GetLastError());
+    if (count == 0) return icn_error_set(error, ICN_IO, "the file ends where %llu bytes more were expected", (unsigned long long)bytes);
+    to += count;
+    offset += count;
+    bytes -= count;
+  }
+  return ICN_OK;
+}
+
+void icn_os_reader_close(icn_os_reader *reader) { CloseHandle((HANDLE)reader->handle); }
+
+/* ----------------------------------------------------------------- folders */
+
+/* Seconds since 1970 of a time in steps of 100 ns since 1601. */
+static int64_t unix_seconds(const FILETIME *time) {
+  const uint64_t steps = (uint64_t)time->dwHighDateTime << 32 | time->dwLowDateTime;
+  return (int64_t)(steps / 10000000) - 11644473600;
+}
+
+const char *icn_os_folder_problem(const char *path) {
+  (void)path;
+  return NULL;
+}
+
+bool icn_os_list_files(const char *folder, icn_os_visit *visit, void *user) {
+  char pattern[PATH_BYTES];
+  WIN32_FIND_DATAA found;
+  const int length = snprintf(pattern, sizeof pattern, "%s\\*", folder);
+  if (length < 0 || (size_t)length >= sizeof pattern) return false;
+  HANDLE listing = FindFirstFileA(pattern, &found);
+  if (listing == INVALID_HANDLE_VALUE) return false;
+  bool more = true;
+  do {
+    if ((found.dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) != 0) continue;
+    const uint64_t bytes = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
+    more = visit(user, found.cFileName, bytes, unix_seconds(&found.ftLastWriteTime));
+  } while (more && FindNextFileA(listing, &found));
+  FindClose(listing);
+  return true;
+}
+
+bool icn_os_touch(const char *path) {
+  FILETIME now;
+  HANDLE file = CreateFileA(path, FILE_WRITE_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                            FILE_ATTRIBUTE_NORMAL, NULL);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  GetSystemTimeAsFileTime(&now);
+  const bool done = SetFileTime(file, NULL, NULL, &now) != 0;
+  CloseHandle(file);
+  return done;
+}
+
+int64_t icn_os_clock(void) {
+  FILETIME now;
+  GetSystemTimeAsFileTime(&now);
+  return unix_seconds(&now);
+}
+
 static bool is_separator(char c) { return c == '/' || c == '\\'; }
 
 bool icn_os_make_folder(const char *path) {
@@ -311,6 +437,12 @@ double icn_os_seconds(void) {
   return (double)ticks.QuadPart / (double)frequency.QuadPart;
 }
 
+/* The system trims what is not used by itself. */
+void icn_os_forget_pages(const void *data, uint64_t bytes) {
+  (void)data;
+  (void)bytes;
+}
+
 /* Large pages want a right there that few accounts have. */
 void icn_os_advise_large_pages(void *memory, size_t bytes) {
   (void)memory;
@@ -318,3 +450,35 @@ void icn_os_advise_large_pages(void *memory, size_t bytes) {
 }
 
 unsigned long icn_os_process(void) { return GetCurrentProcessId(); }
+
+void icn_os_sleep(double seconds) { Sleep((DWORD)(seconds * 1000 + 0.999)); }
+
+uint64_t icn_os_thread(void) { return GetCurrentThreadId(); }
+/* When it began, in 100 ns since 1601; 0 when that is not told. */
+static unsigned long long began_at(HANDLE process) {
+  FILETIME began, ended, kernel, user;
+  if (!GetProcessTimes(process, &began, &ended, &kernel, &user)) return 0;
+  return (unsigned long long)began.dwHighDateTime << 32 | began.dwLowDateTime;
+}
+
+void icn_os_process_mark(char mark[ICN_OS_PROCESS_BYTES]) {
+  snprintf(mark, ICN_OS_PROCESS_BYTES, "%lu.%llu.-", icn_os_process(), began_at(GetCurrentProcess()));
+}
+
+/* The cache folder is the machine's own here. */
+bool icn_os_process_is_elsewhere(const char *mark) {
+  (void)mark;
+  return false;
+}
+
+bool icn_os_process_is_alive(const char *mark) {
+  unsigned long number = 0;
+  unsigned long long began = 0;
+  DWORD code = 0;
+  if (sscanf(mark, "%lu.%llu.-", &number, &began) != 2) return false;
+  HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, number);
+  if (process == NULL) return GetLastError() == ERROR_ACCESS_DENIED; /* it is there, and somebody else's */
+  const bool alive = GetExitCodeProcess(process, &code) && code == STILL_ACTIVE && began_at(process) == began;
+  CloseHandle(process);
+  return alive;
+}

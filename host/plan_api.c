@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "executor.h"
 #include "measure.h"
-#include "passes.h"
+#include "plan_fit.h"
 #include "program.h"
 #include "quirks.h"
-#include "slice.h"
 #include "source_text.h"
 #include "tune.h"
 #include "tune_file.h"
@@ -74,16 +74,15 @@ static icn_status make(icn_model *model, const icn_plan_options *options, planne
                               .forced_rows = options->forced_rows,
                               .why = options->why != 0,
                               .tuning = &p->tuning,
-                              .precision = options->precision};
+                              .precision = options->precision,
+                              .memory_limit = options->memory_limit};
   icn_arena_init(&p->tuning.arena, allocator);
   ICN_TRY(describe(model, options, &p->device, error));
   ICN_TRY(icn_tuning_load(model->context, &p->device, options->device_text == NULL, &p->tuning, error));
   ICN_TRY(icn_check_pass_names(options->disabled_passes, error));
   ICN_TRY(icn_check_row_names(options->forced_rows, error));
   ICN_TRY(icn_import(&model->source, options->shapes, options->shape_count, options->batch, &p->graph, error));
-  ICN_TRY(icn_passes_run(&p->graph, options->disabled_passes, &p->passes, error));
-  ICN_TRY(icn_slice_batch(&p->graph, &p->device, options->disabled_passes, error));
-  ICN_TRY(icn_plan_make(&p->graph, &p->device, &request, &p->plan, error));
+  ICN_TRY(icn_plan_network(&p->graph, &p->device, &request, &p->passes, &p->plan, error));
 done:
   return status;
 }
@@ -116,6 +115,23 @@ icn_status icn_model_plan(icn_model *model, const icn_plan_options *given, char 
   text.data = NULL;
 done:
   icn_text_fini(&text);
+  planned_fini(&p);
+  return status;
+}
+
+icn_status icn_model_account(icn_model *model, const icn_plan_options *given, icn_memory_account *account, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_plan_options options;
+  planned p;
+  icn_error_clear(error);
+  if (model == NULL || account == NULL)
+    return icn_error_set(error, ICN_ARGUMENT, "icn_model_account: %s is NULL", model == NULL ? "model" : "account");
+  status = read_options(given, &options, error);
+  if (status != ICN_OK) return status;
+  ICN_TRY(make(model, &options, &p, error));
+  const icn_plan_memory memory = icn_plan_memory_of(&p.plan, &p.device);
+  ICN_TRY(icn_account_write(&memory, account, error));
+done:
   planned_fini(&p);
   return status;
 }

@@ -169,17 +169,38 @@ done:
   return status;
 }
 
+/* A program's complete source and options, and what both come to. `kernel`: the only one of the file's that is kept, NULL: all of them.
+ * *source is initialised here, and the caller's to free also after a failure. */
+static icn_status describe(icn_share *share, const char *file, const char *row_options, const char *kernel, icn_text *source,
+                           char options[ICN_PROGRAM_OPTIONS_BYTES], icn_cache_key *key, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_text_init(source, &share->context->allocator);
+  ICN_TRY(icn_source_text(share->context->kernel_dir, file, source, error));
+  if (kernel != NULL) icn_source_keep_kernel(source->data, kernel);
+  icn_program_options(&share->desc, row_options, options);
+  *key = icn_cache_key_of(&share->desc, source->data, source->length, options);
+done:
+  return status;
+}
+
+/* True where a program holds one kernel only. */
+static bool kernels_are_alone(const icn_share *share) { return icn_quirk_of(&share->desc, ICN_AVOID_LARGE_PROGRAMS) != NULL; }
+
+icn_status icn_program_key(icn_share *share, const char *file, const char *options, const char *kernel, icn_cache_key *key,
+                           icn_error *error) {
+  char all_options[ICN_PROGRAM_OPTIONS_BYTES];
+  icn_text source;
+  const icn_status status = describe(share, file, options, kernels_are_alone(share) ? kernel : NULL, &source, all_options, key, error);
+  icn_text_fini(&source);
+  return status;
+}
+
 /* `anew`: without the cache. */
 static icn_status build(icn_share *share, icn_program *entry, bool anew, icn_error *error) {
   icn_status status = ICN_OK;
-  const icn_context *context = share->context;
   char options[ICN_PROGRAM_OPTIONS_BYTES];
   icn_text source;
-  icn_text_init(&source, &context->allocator);
-  ICN_TRY(icn_source_text(context->kernel_dir, entry->file, &source, error));
-  if (entry->kernel != NULL) icn_source_keep_kernel(source.data, entry->kernel);
-  icn_program_options(&share->desc, entry->options, options);
-  entry->key = icn_cache_key_of(&share->desc, source.data, source.length, options);
+  ICN_TRY(describe(share, entry->file, entry->options, entry->kernel, &source, options, &entry->key, error));
   if (anew || !build_from_cache(share, entry, options)) ICN_TRY(build_from_source(share, entry, &source, options, error));
 done:
   icn_text_fini(&source);
@@ -235,7 +256,7 @@ static icn_status find_or_build(icn_share *share, const char *file, const char *
   if (entry == NULL) return icn_error_memory(error, sizeof *entry, "a program");
   entry->file = icn_text_copy(allocator, file);
   entry->options = icn_text_copy(allocator, options);
-  const bool alone = icn_quirk_of(&share->desc, ICN_AVOID_LARGE_PROGRAMS) != NULL;
+  const bool alone = kernels_are_alone(share);
   if (alone) entry->kernel = icn_text_copy(allocator, kernel);
   if (entry->file == NULL || entry->options == NULL || (alone && entry->kernel == NULL)) {
     ICN_TRY(icn_error_memory(error, strlen(options) + 1, "a program"));

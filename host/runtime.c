@@ -24,9 +24,10 @@ struct icn_bound {
 
 /* ----------------------------------------------------------------- runtime */
 
-static cl_command_queue create_queue(const icn_share *share, bool profile, cl_int *code) {
+static cl_command_queue create_queue(const icn_share *share, bool profile, bool unordered, cl_int *code) {
   const icn_cl *cl = share->cl;
   cl_command_queue_properties wanted = profile ? CL_QUEUE_PROFILING_ENABLE : 0;
+  if (unordered) wanted |= CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE;
   if (share->desc.opencl_major >= 2 && cl->clCreateCommandQueueWithProperties != NULL) {
     const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, wanted, 0};
     return cl->clCreateCommandQueueWithProperties(share->cl_context, share->id, properties, code);
@@ -52,11 +53,11 @@ icn_status icn_runtime_create(const icn_context *context, const icn_device *devi
     icn_log(&context->logger, ICN_LOG_WARNING, "device '%s': %s: layer times will be 0 (quirk %s)", device->desc.name, quirk->breaks,
             quirk->name);
   }
-  runtime->queue = create_queue(runtime->share, runtime->profile, &code);
+  runtime->queue = create_queue(runtime->share, runtime->profile, false, &code);
   if (code == CL_INVALID_QUEUE_PROPERTIES && runtime->profile) {
     icn_log(&context->logger, ICN_LOG_WARNING, "device '%s' has no profiling queue: layer times will be 0", device->desc.name);
     runtime->profile = false;
-    runtime->queue = create_queue(runtime->share, false, &code);
+    runtime->queue = create_queue(runtime->share, false, false, &code);
   }
   ICN_CL_CODE(code, "clCreateCommandQueue(context, device)", device->desc.name);
   *result = runtime;
@@ -79,6 +80,7 @@ icn_status icn_runtime_wrap(icn_share *share, cl_command_queue queue, icn_runtim
   runtime->context = context;
   runtime->cl = &context->cl;
   runtime->share = share;
+  runtime->wrapped = true;
   ICN_CL(share->cl->clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
   runtime->unordered = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
   runtime->profile = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
@@ -88,6 +90,18 @@ icn_status icn_runtime_wrap(icn_share *share, cl_command_queue queue, icn_runtim
   return ICN_OK;
 done:
   icn_runtime_destroy(runtime);
+  return status;
+}
+
+icn_status icn_runtime_queue(const icn_runtime *runtime, bool unordered, cl_command_queue *queue, icn_error *error) {
+  icn_status status = ICN_OK;
+  cl_int code = CL_SUCCESS;
+  const char *device = icn_runtime_desc(runtime)->name;
+  *queue = create_queue(runtime->share, runtime->profile, unordered, &code);
+  ICN_REQUIRE(!unordered || code != CL_INVALID_QUEUE_PROPERTIES, ICN_UNSUPPORTED, "device '%.60s' has no queue that is out of order",
+              device);
+  ICN_CL_CODE(code, "clCreateCommandQueue(context, device)", device);
+done:
   return status;
 }
 
@@ -214,6 +228,32 @@ icn_status icn_buffer_read(icn_runtime *runtime, icn_buffer *buffer, uint64_t of
   ICN_TRY(icn_runtime_order(runtime, error));
   ICN_CL_FOR(icn_runtime_desc(runtime)->name,
              cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_TRUE, (size_t)offset_bytes, (size_t)bytes, data, 0, NULL, NULL));
+done:
+  return status;
+}
+
+icn_status icn_buffer_write_later(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, const void *data, cl_event *done_event,
+                                  icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  ICN_TRY(check_range(buffer, 0, bytes, error));
+  if (bytes == 0) goto done;
+  ICN_TRY(icn_runtime_order(runtime, error));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name,
+             cl->clEnqueueWriteBuffer(runtime->queue, buffer->memory, CL_FALSE, 0, (size_t)bytes, data, 0, NULL, done_event));
+done:
+  return status;
+}
+
+icn_status icn_buffer_read_later(icn_runtime *runtime, icn_buffer *buffer, uint64_t bytes, void *data, cl_event *done_event,
+                                 icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = runtime->cl;
+  ICN_TRY(check_range(buffer, 0, bytes, error));
+  if (bytes == 0) goto done;
+  ICN_TRY(icn_runtime_order(runtime, error));
+  ICN_CL_FOR(icn_runtime_desc(runtime)->name,
+             cl->clEnqueueReadBuffer(runtime->queue, buffer->memory, CL_FALSE, 0, (size_t)bytes, data, 0, NULL, done_event));
 done:
   return status;
 }
@@ -366,23 +406,37 @@ static icn_status fail_launch(const icn_bound *bound, cl_int code, icn_error *er
   return icn_cl_fail(error, code, "clEnqueueNDRangeKernel", subject);
 }
 
-icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *error) {
+icn_status icn_bound_enqueue_ordered(icn_runtime *runtime, icn_bound *bound, const icn_order *order, icn_error *error) {
   icn_status status = ICN_OK;
-  const icn_cl *cl = runtime->cl;
+  const icn_cl *cl = bound->cl;
+  cl_event *event = order->done;
   if (bound->event != NULL) (void)cl->clReleaseEvent(bound->event);
   bound->event = NULL;
-  if (bound->empty) goto done;
-  cl_event *event = runtime->profile ? &bound->event : NULL;
+  if (runtime->profile) event = &bound->event;
   ICN_TRY(icn_runtime_order(runtime, error));
-  if (bound->kernel == NULL) {
+  if (bound->empty) {
+    if (order->done != NULL || order->wait_count > 0) /* what comes behind it on a queue in order relies on its waits */
+      ICN_CL_FOR(bound->name,
+                 cl->clEnqueueMarkerWithWaitList(order->queue, order->wait_count, order->wait_count == 0 ? NULL : order->waits, event));
+  } else if (bound->kernel == NULL) {
     ICN_TRY(icn_clblast_enqueue(runtime, &bound->gemm, bound->name, event, error));
   } else {
     const size_t *local = bound->chosen_local ? bound->local : NULL;
-    const cl_int code = cl->clEnqueueNDRangeKernel(runtime->queue, bound->kernel, bound->dims, NULL, bound->global, local, 0, NULL, event);
+    const cl_int code = cl->clEnqueueNDRangeKernel(order->queue, bound->kernel, bound->dims, NULL, bound->global, local, order->wait_count,
+                                                   order->wait_count == 0 ? NULL : order->waits, event);
     if (code != CL_SUCCESS) ICN_TRY(fail_launch(bound, code, error));
   }
+  if (order->done != NULL) *order->done = *event;
 done:
   return status;
+}
+
+icn_status icn_bound_enqueue(icn_runtime *runtime, icn_bound *bound, icn_error *error) {
+  return icn_bound_enqueue_ordered(runtime, bound, &(icn_order){.queue = runtime->queue}, error);
+}
+
+icn_bound_range icn_bound_as_range(const icn_bound *bound) {
+  return (icn_bound_range){bound->name, bound->kernel, bound->dims, bound->global, bound->chosen_local ? bound->local : NULL, bound->empty};
 }
 
 double icn_bound_seconds(icn_runtime *runtime, icn_bound *bound) {

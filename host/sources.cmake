@@ -1,21 +1,32 @@
 # One file a line.
 set(ICN_HOST_SOURCES
+  host/account.c
   host/image_api.c
+  host/builtin_api.c
   host/cache.c
+  host/cache_folder.c
+  host/cache_listing.c
   host/clblast.c
   host/clcall.c
   host/context.c
   host/device.c
   host/exec_check.c
+  host/command_buffer.c
+  host/dispatch.c
   host/exec_device.c
+  host/exec_weights.c
   host/exec_reference.c
   host/executor.c
   host/loader.c
   host/program.c
+  host/run.c
   host/runtime.c
   host/share.c
   host/source_text.c
   host/weights.c
+  host/weight_file.c
+  host/weight_cache.c
+  host/weight_key.c
   host/model.c
   host/plan_api.c
   host/measure.c
@@ -27,9 +38,12 @@ set(ICN_HOST_SOURCES
   host/trial.c
   host/tune.c
   host/tune_file.c
+  host/kernel_file.c
+  host/selftest.c
+  host/vetting.c
 )
 if(WIN32)
   list(APPEND ICN_HOST_SOURCES host/os_windows.c)
 else()
-  list(APPEND ICN_HOST_SOURCES host/os_posix.c)
+  list(APPEND ICN_HOST_SOURCES host/os_posix.c host/os_folder_posix.c host/os_system_posix.c)
 endif()

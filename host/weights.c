@@ -8,12 +8,8 @@
 #include <string.h>
 
 #include "model.h"
+#include "plan_memory.h"
 #include "runtime_cl.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-enum { SLAB_BYTES = 32 << 20, SLAB_ALIGNMENT = 4096 };
 
 struct icn_slab {
   icn_slab *next;
@@ -29,12 +25,10 @@ struct icn_weight {
   icn_slab *slab;
   uint64_t offset; /* bytes into the buffer */
   const icn_share *share;
-  XXH128_hash_t hash;
+  icn_weight_hash hash;
   uint64_t bytes;
   size_t references;
 };
-
-uint64_t icn_weight_room(uint64_t bytes) { return (bytes + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT; }
 
 /* A slab with room for `bytes`, the first one or a new one. */
 static icn_status find_slab(icn_model *model, icn_runtime *runtime, uint64_t bytes, uint64_t coming, icn_slab **result, icn_error *error) {
@@ -46,7 +40,7 @@ static icn_status find_slab(icn_model *model, icn_runtime *runtime, uint64_t byt
   if (slab != NULL) return ICN_OK;
   slab = icn_allocate_array(allocator, 1, sizeof *slab);
   if (slab == NULL) ICN_TRY(icn_error_memory(error, sizeof *slab, "a buffer of weights"));
-  const uint64_t wanted = coming < SLAB_BYTES ? coming : SLAB_BYTES;
+  const uint64_t wanted = coming < ICN_SLAB_BYTES ? coming : ICN_SLAB_BYTES;
   slab->bytes = wanted > bytes ? wanted : bytes;
   slab->share = runtime->share;
   if (slab->bytes > icn_runtime_desc(runtime)->max_allocation_bytes) slab->bytes = bytes;
@@ -72,7 +66,7 @@ static void release_slab(icn_model *model, icn_slab *slab) {
 static icn_status upload(icn_model *model, icn_runtime *runtime, const void *data, uint64_t coming, icn_weight *weight, icn_error *error) {
   icn_status status = ICN_OK;
   icn_slab *slab = NULL;
-  if (icn_runtime_desc(runtime)->kind != ICN_DEVICE_CPU) return icn_buffer_create(runtime, weight->bytes, data, &weight->buffer, error);
+  if (!icn_weights_in_slabs(icn_runtime_desc(runtime))) return icn_buffer_create(runtime, weight->bytes, data, &weight->buffer, error);
   ICN_TRY(find_slab(model, runtime, icn_weight_room(weight->bytes), coming, &slab, error));
   ICN_TRY(icn_buffer_write(runtime, slab->buffer, slab->used, weight->bytes, data, error));
   weight->slab = slab;
@@ -85,22 +79,21 @@ done:
   return status;
 }
 
-icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, uint64_t coming,
-                              icn_weight **result, icn_error *error) {
+icn_status icn_weight_acquire(icn_model *model, icn_runtime *runtime, const void *data, uint64_t bytes, const icn_weight_hash *hash,
+                              uint64_t coming, icn_weight **result, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_allocator *allocator = &model->context->allocator;
   icn_weight *weight = NULL;
-  const XXH128_hash_t hash = XXH3_128bits(data, (size_t)bytes);
   *result = NULL;
   icn_mutex_lock(model->mutex); /* held over the upload, so that two threads do not upload the same */
   for (weight = model->weights; weight != NULL; weight = weight->next) {
-    if (weight->share == runtime->share && weight->bytes == bytes && XXH128_isEqual(weight->hash, hash)) break;
+    if (weight->share == runtime->share && weight->bytes == bytes && icn_weight_hash_equal(&weight->hash, hash)) break;
   }
   if (weight == NULL) {
     weight = icn_allocate_array(allocator, 1, sizeof *weight);
     if (weight == NULL) ICN_TRY(icn_error_memory(error, sizeof *weight, "a buffer of weights"));
     weight->share = runtime->share;
-    weight->hash = hash;
+    weight->hash = *hash;
     weight->bytes = bytes;
     ICN_TRY(upload(model, runtime, data, coming, weight, error));
     weight->next = model->weights;

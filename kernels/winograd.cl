@@ -69,6 +69,7 @@ static inline VEC load_rows(__global const STORE *d, int row_step) {
 /* B^T d B of VW channels of a window whose lines and pixels are that many elements apart, into v, v_step elements from point to point. */
 static void transform_window(__global const STORE *d, int line_step, int pixel_step, int row_step, __global STORE *v, int v_step) {
   VEC line[WN], sums[WN];
+  (void)row_step; /* of folded pixels only */
 #if WDIM == 2
   VEC half_done[POINTS];
   for (int a = 0; a < WN; a++, d += line_step) {

@@ -1,113 +1,130 @@
-/* The built-in networks by name, and their options: "inception_v3:input=299,classes=1000,seed=1". */
+/* The built-in networks by name: making one, describing one. */
 #include "builtin.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { MOST_OPTIONS = 4, OPSET = 13, IR_VERSION = 8 };
+enum { OPSET = 13, IR_VERSION = 8, LARGEST_INPUT = 2048 };
 
-typedef struct option {
-  const char *name;
-  int64_t least, most, usual;
-} option;
+#define HAS(option) (1U << (option))
+#define USUAL       (HAS(ICN_NET_INPUT) | HAS(ICN_NET_CLASSES) | HAS(ICN_NET_WIDTH) | HAS(ICN_NET_SEED))
+#define WITH_AUX    (USUAL | HAS(ICN_NET_AUX))
+#define WITH_AUX_BN (WITH_AUX | HAS(ICN_NET_AUX_BN))
 
-/* The option `seed` of every network stands last. */
-static const struct network {
-  const char *name;
-  option options[MOST_OPTIONS];
-  size_t option_count;
-  void (*build)(icn_net *net, const int64_t *values);
-} NETWORKS[] = {
-    {"inception_v3", {{"input", 75, 2048, 299}, {"classes", 1, 100000, 1000}, {"seed", 0, INT64_MAX, 1}}, 3, icn_build_inception_v3},
+static const icn_net_row NETWORKS[] = {
+    {.info = {"googlenet", "GoogLeNet of 2014: LRN, 5x5, biases, pools that round up",
+              "Going deeper with convolutions (1409.4842), Caffe's form"},
+     .options = WITH_AUX,
+     .input = 224,
+     .build = icn_build_googlenet},
+    {.info = {"googlenet_bn", "GoogLeNet with batch normalisation, and 3x3 in the place of 5x5", "torchvision's form"},
+     .options = WITH_AUX_BN,
+     .input = 224,
+     .build = icn_build_googlenet_bn},
+    {.info = {"bn_inception", "BN-Inception, known as inception_v2 in TF-slim and Caffe2",
+              "Batch normalization (1502.03167), TF-slim's form"},
+     .options = USUAL | HAS(ICN_NET_SEPARABLE),
+     .input = 224,
+     .build = icn_build_bn_inception},
+    {.info = {"inception_v2", "Inception-v2 by its table 1; channels of branches are ours",
+              "Rethinking the Inception architecture (1512.00567)"},
+     .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_7X7),
+     .input = 299,
+     .build = icn_build_inception_v2},
+    {.info = {"inception_v3", "Inception-v3; input=151 and 79: the low-resolution forms",
+              "Rethinking the Inception architecture (1512.00567), as released"},
+     .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_STRIDE) | HAS(ICN_NET_FIRST_POOL),
+     .input = 299,
+     .aux_bn = 1,
+     .build = icn_build_inception_v3},
 };
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS };
 
 size_t icn_builtin_count(void) { return NETWORK_COUNT; }
 
-const char *icn_builtin_name(size_t index) { return NETWORKS[index].name; }
+const icn_net_row *icn_net_row_at(size_t index) { return &NETWORKS[index]; }
 
-static const char *list_networks(char *text, size_t bytes) {
-  size_t length = 0;
-  for (size_t i = 0; i < NETWORK_COUNT && length < bytes; i++) {
-    length += (size_t)snprintf(text + length, bytes - length, "%s%s", i == 0 ? "" : ", ", NETWORKS[i].name);
-  }
-  return text;
+icn_builtin_info icn_builtin_get_info(size_t index) {
+  return index < NETWORK_COUNT ? NETWORKS[index].info : (icn_builtin_info){NULL, NULL, NULL};
 }
 
-static const char *list_options(const struct network *network, char *text, size_t bytes) {
-  size_t length = 0;
-  for (size_t i = 0; i < network->option_count && length < bytes; i++) {
-    const option *o = &network->options[i];
-    length += (size_t)snprintf(text + length, bytes - length, "%s%s (%lld to %lld, usually %lld)", i == 0 ? "" : ", ", o->name,
-                               (long long)o->least, (long long)o->most, (long long)o->usual);
-  }
-  return text;
+/* Lists the layers; the source holds what they refer to. */
+static icn_status describe(const icn_net_row *network, const int64_t *values, icn_source *source, icn_net *net, icn_error *error) {
+  *net = (icn_net){.source = source, .error = error, .options = values, .describe = true};
+  network->build(net);
+  return net->status;
 }
 
-/* A decimal number in text[0..length). */
-static bool parse_number(const char *text, size_t length, int64_t *value) {
-  *value = 0;
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] < '0' || text[i] > '9' || *value > (INT64_MAX - (text[i] - '0')) / 10) return false;
-    *value = *value * 10 + (text[i] - '0');
-  }
-  return length > 0;
+/* Is the input large enough for each window? */
+static icn_status fits(const icn_net_row *network, const int64_t *values, const icn_allocator *allocator, bool *is_enough,
+                       icn_error *error) {
+  icn_net net;
+  icn_source source;
+  icn_source_init(&source, allocator);
+  icn_status status = describe(network, values, &source, &net, error);
+  *is_enough = !net.too_small;
+  icn_source_fini(&source);
+  return status;
 }
 
-/* One "NAME=NUMBER" in text[0..length). */
-static icn_status parse_option(const struct network *network, const char *text, size_t length, int64_t *values, bool *given,
-                               icn_error *error) {
+/* A network that takes an input takes every larger one, all other options being the same. */
+static icn_status least_input(const icn_net_row *network, const int64_t *values, const icn_allocator *allocator, int64_t *least,
+                              icn_error *error) {
+  int64_t tried[ICN_NET_OPTION_COUNT], small = values[ICN_NET_INPUT], enough = LARGEST_INPUT;
+  bool is_enough = false;
+  memcpy(tried, values, sizeof tried);
+  while (enough - small > 1) {
+    tried[ICN_NET_INPUT] = small + (enough - small) / 2;
+    icn_status status = fits(network, tried, allocator, &is_enough, error);
+    if (status != ICN_OK) return status;
+    if (is_enough)
+      enough = tried[ICN_NET_INPUT];
+    else
+      small = tried[ICN_NET_INPUT];
+  }
+  *least = enough;
+  return ICN_OK;
+}
+
+/* A spec whose input is large enough. */
+static icn_status read_spec(const char *spec, const icn_allocator *allocator, const icn_net_row **network, int64_t *values,
+                            icn_error *error) {
   icn_status status = ICN_OK;
-  char list[300];
-  const char *equals = memchr(text, '=', length);
-  size_t name_length = equals == NULL ? length : (size_t)(equals - text);
-  size_t k = 0;
-  while (k < network->option_count &&
-         (strlen(network->options[k].name) != name_length || memcmp(network->options[k].name, text, name_length) != 0))
-    k++;
-  ICN_REQUIRE(k < network->option_count, ICN_ARGUMENT, "the built-in network %s has no option '%.*s'; its options are %s", network->name,
-              (int)(name_length < 60 ? name_length : 60), text, list_options(network, list, sizeof list));
-  const option *o = &network->options[k];
-  ICN_REQUIRE(!given[k], ICN_ARGUMENT, "the option %s of the built-in network %s is given twice", o->name, network->name);
-  given[k] = true;
-  bool is_number = equals != NULL && parse_number(equals + 1, length - name_length - 1, &values[k]);
-  ICN_REQUIRE(is_number && values[k] >= o->least && values[k] <= o->most, ICN_ARGUMENT,
-              "the option '%.*s' of the built-in network %s should be %s=NUMBER, the number from %lld to %lld",
-              (int)(length < 60 ? length : 60), text, network->name, o->name, (long long)o->least, (long long)o->most);
+  int64_t least = 0;
+  bool is_enough = false;
+  ICN_TRY(icn_net_parse(spec, network, values, error));
+  ICN_TRY(fits(*network, values, allocator, &is_enough, error));
+  if (is_enough) return ICN_OK;
+  ICN_TRY(least_input(*network, values, allocator, &least, error));
+  ICN_FAIL(ICN_ARGUMENT, "an input of %lld is too small for the built-in network %s: with these options the smallest is input=%lld",
+           (long long)values[ICN_NET_INPUT], (*network)->info.name, (long long)least);
 done:
   return status;
 }
 
-static icn_status parse_options(const struct network *network, const char *text, int64_t *values, icn_error *error) {
-  bool given[MOST_OPTIONS] = {false};
-  for (size_t k = 0; k < network->option_count; k++) values[k] = network->options[k].usual;
-  while (text != NULL) {
-    const char *comma = strchr(text, ',');
-    icn_status status = parse_option(network, text, comma == NULL ? strlen(text) : (size_t)(comma - text), values, given, error);
-    if (status != ICN_OK) return status;
-    text = comma == NULL ? NULL : comma + 1;
-  }
-  return ICN_OK;
-}
-
 icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *error) {
   icn_status status = ICN_OK;
-  char list[200];
-  int64_t values[MOST_OPTIONS];
-  const struct network *network = NULL;
-  size_t length = strcspn(spec, ":");
-  for (size_t i = 0; i < NETWORK_COUNT; i++) {
-    if (strlen(NETWORKS[i].name) == length && memcmp(NETWORKS[i].name, spec, length) == 0) network = &NETWORKS[i];
-  }
-  ICN_REQUIRE(network != NULL, ICN_ARGUMENT, "there is no built-in network '%.*s'; there is: %s", (int)(length < 60 ? length : 60), spec,
-              list_networks(list, sizeof list));
-  ICN_TRY(parse_options(network, spec[length] == ':' ? spec + length + 1 : NULL, values, error));
-  icn_net net = {source, error, ICN_OK, (uint64_t)values[network->option_count - 1], 0, 0};
+  int64_t values[ICN_NET_OPTION_COUNT];
+  const icn_net_row *network = NULL;
+  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, error));
+  icn_net net = {.source = source, .error = error, .options = values};
   source->ir_version = IR_VERSION;
   source->opset = OPSET;
   source->producer = "clinception";
-  network->build(&net, values);
+  network->build(&net);
   status = net.status;
+done:
+  return status;
+}
+
+icn_status icn_builtin_layers(const char *spec, icn_source *source, const icn_builtin_layer **layers, size_t *count, icn_error *error) {
+  icn_status status = ICN_OK;
+  int64_t values[ICN_NET_OPTION_COUNT];
+  const icn_net_row *network = NULL;
+  icn_net net;
+  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, error));
+  ICN_TRY(describe(network, values, source, &net, error));
+  *layers = net.layers;
+  *count = net.layer_count;
 done:
   return status;
 }

@@ -1,4 +1,5 @@
-/* How built-in networks are written: a source is put together layer by layer, with generated weights. Private to lib/builtin*.c.
+/* How built-in networks are written: a source is put together layer by layer, with generated weights, or only described. Private to
+ * lib/builtin*.c.
  *
  * To add a network: write icn_build_NAME in a file of its own, name it here, add a row to NETWORKS in builtin.c.
  *
@@ -11,42 +12,142 @@
 
 #include "source.h"
 
+/* ----------------------------------------------------------------- options */
+
+/* What can be chosen of a network; each has some of these. */
+typedef enum icn_net_option {
+  ICN_NET_INPUT,        /* height and width of the picture */
+  ICN_NET_CLASSES,      /* of every classifier */
+  ICN_NET_WIDTH,        /* what every layer's channels are multiplied by, in thousandths */
+  ICN_NET_AUX,          /* 1: the heads that only training uses are there, as further outputs */
+  ICN_NET_AUX_BN,       /* 1: the fully connected layer inside such a head has batch normalisation */
+  ICN_NET_FIRST_STRIDE, /* of the first convolution */
+  ICN_NET_FIRST_POOL,   /* 1: there is one */
+  ICN_NET_FIRST_7X7,    /* 1: one 7x7 in the place of the first three convolutions */
+  ICN_NET_SEPARABLE,    /* 1: the first convolution is a depthwise one and a 1x1 */
+  ICN_NET_SEED,
+  ICN_NET_OPTION_COUNT
+} icn_net_option;
+
+typedef struct icn_net icn_net;
+
+/* A row of NETWORKS. */
+typedef struct icn_net_row {
+  icn_builtin_info info;
+  unsigned options;      /* bit k: it has the option k */
+  int64_t input, aux_bn; /* what these usually are */
+  void (*build)(icn_net *net);
+} icn_net_row;
+const icn_net_row *icn_net_row_at(size_t index);
+
+/* "inception_v3:input=299" to its network and the values of all options, given or not. Whether the input is large enough is not asked.
+ * Fails: ICN_ARGUMENT. */
+icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t values[ICN_NET_OPTION_COUNT], icn_error *error);
+
+/* ------------------------------------------------------------ construction */
+
 /* One source under construction. The first failure stays in `status`; later calls do nothing. */
-typedef struct icn_net {
+struct icn_net {
   icn_source *source;
   icn_error *error;
   icn_status status;
-  uint64_t seed;
-  size_t node_capacity, tensor_capacity;
-} icn_net;
+  const int64_t *options; /* by icn_net_option */
+  bool too_small;         /* some window did not fit: the input is too small */
+  size_t node_capacity, tensor_capacity, output_capacity;
+  /* Only described: no nodes and no tensors are made, but a list of layers, in the source's arena. */
+  bool describe;
+  icn_builtin_layer *layers;
+  size_t layer_count, layer_capacity;
+  uint64_t parameters, multiply_adds; /* of the layer that is being made */
+};
 
-/* What a layer made: its name and its channels. */
+/* What a layer made: its name, its channels, its height and width (0: it is a vector), and which layer that was (when described). */
 typedef struct icn_net_value {
   const char *name;
-  int64_t channels;
+  int64_t channels, size;
+  size_t layer;
 } icn_net_value;
 
+/* How the size of a window's result is found; the padding is the same at both ends, but for SAME. */
+typedef enum icn_rounding {
+  ICN_ROUND_DOWN, /* whole windows only */
+  ICN_ROUND_UP,   /* a last window may hang over (Caffe's pools) */
+  ICN_ROUND_SAME  /* TensorFlow's SAME: size / stride, rounded up; pads at the end first. pad_y, pad_x are not used */
+} icn_rounding;
+
 typedef struct icn_window {
-  int64_t kernel_y, kernel_x, stride, pad_y, pad_x; /* the same padding at both ends */
+  int64_t kernel_y, kernel_x, stride, pad_y, pad_x;
+  icn_rounding rounding;
 } icn_window;
 
-/* The input [N, channels, size, size] with an open N, and what is returned at the end. */
-icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels, int64_t size);
+/* The input [N, channels, size, size] with an open N and the size that the options say; what is returned at the end, in that order. */
+icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels);
 void icn_net_output(icn_net *net, icn_net_value value);
 
-/* Convolution without bias, batch normalisation (epsilon 0.001), Relu: NAME.conv, NAME.bn, NAME.relu. */
+/* In the following `channels` is what it is at width 1.
+ * Convolution without bias, batch normalisation (epsilon 0.001), Relu: NAME.conv, NAME.bn, NAME.relu. */
 icn_net_value icn_net_conv_bn_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, icn_window window);
+/* Convolution NAME with bias, NAME.relu. */
+icn_net_value icn_net_conv_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, icn_window window);
+/* Depthwise convolution NAME.depthwise with `multiplier` results a channel, 1x1 NAME.pointwise with bias, NAME.relu. */
+icn_net_value icn_net_separable_relu(icn_net *net, const char *name, icn_net_value x, int64_t multiplier, int64_t channels,
+                                     icn_window window);
 icn_net_value icn_net_max_pool(icn_net *net, const char *name, icn_net_value x, icn_window window);
-/* Padding counts in the mean (count_include_pad). */
+/* Padding counts in the mean (count_include_pad), but for ICN_ROUND_SAME: TensorFlow's does not. */
 icn_net_value icn_net_average_pool(icn_net *net, const char *name, icn_net_value x, icn_window window);
+/* size x size means over windows of nearly the same size, as PyTorch's AdaptiveAvgPool2d has them. */
+icn_net_value icn_net_adaptive_pool(icn_net *net, const char *name, icn_net_value x, int64_t size);
+icn_net_value icn_net_global_pool(icn_net *net, const char *name, icn_net_value x);
+/* Local response normalisation over 5 channels, alpha 0.0001, beta 0.75. */
+icn_net_value icn_net_lrn(icn_net *net, const char *name, icn_net_value x);
 icn_net_value icn_net_concat(icn_net *net, const char *name, const icn_net_value *parts, size_t count);
-/* Global average, flatten, fully connected NAME, softmax called `output`. */
-icn_net_value icn_net_classifier(icn_net *net, const char *name, icn_net_value x, int64_t classes, const char *output);
+icn_net_value icn_net_flatten(icn_net *net, const char *name, icn_net_value x);
+/* Fully connected NAME on a vector, with bias or, without, NAME.bn; NAME.relu. */
+icn_net_value icn_net_dense_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, bool batch_norm);
+/* Fully connected NAME on a vector, to as many classes as the options say; softmax called `output`. */
+icn_net_value icn_net_classifier(icn_net *net, const char *name, icn_net_value x, const char *output);
 
-/* "PREFIX.SUFFIX" in the source's arena ("" after a failure). */
+/* A text in the source's arena ("" after a failure), and "PREFIX.SUFFIX". */
+const char *icn_net_text(icn_net *net, const char *format, ...) ICN_PRINTF(2, 3);
 const char *icn_net_name(icn_net *net, const char *prefix, const char *suffix);
+/* A channel count of width 1 at the network's width: rounded to the nearest, at least 1. */
+int64_t icn_net_channels(const icn_net *net, int64_t channels);
 
-/* values: of the options in the order of its row in NETWORKS. */
-void icn_build_inception_v3(icn_net *net, const int64_t *values);
+/* ----------------------------------------------------------------- weights */
+
+/* Weights of convolutions and hidden layers have the variance ICN_GAIN_RELU / fan_in (after He, Zhang, Ren, Sun: Delving deep into
+ * rectifiers, 2015), where no Relu follows ICN_GAIN_LINEAR. The gains were found by trying: standard deviations of all layers from 0.15 to
+ * 3 on photographs and on noise. */
+#define ICN_GAIN_RELU       2.625
+#define ICN_GAIN_LINEAR     1.0
+#define ICN_GAIN_CLASSIFIER 48.0
+
+/* Each makes a tensor of the source, its parameters counted where training learns it, and returns its name.
+ * Nearly normal, dim[0] sets of weights, with the variance gain / elements of a set. */
+const char *icn_net_bell_tensor(icn_net *net, const char *name, int rank, const int64_t *dim, double gain);
+/* Uniform in [middle - spread, middle + spread). */
+const char *icn_net_uniform_tensor(icn_net *net, const char *name, int64_t elems, float middle, float spread);
+/* A running statistic of batch normalisation: likewise, but nothing that is learned. */
+const char *icn_net_statistic(icn_net *net, const char *name, int64_t elems, float middle, float spread);
+/* data[..], copied: no parameter either. */
+const char *icn_net_constant(icn_net *net, const char *name, int rank, const int64_t *dim, const float *data);
+
+void *icn_net_allocate(icn_net *net, size_t count, size_t size);
+void icn_net_no_memory(icn_net *net, size_t bytes);
+
+/* ---------------------------------------------------------------- networks */
+
+/* Blocks of Inception-v3 that the paper's Inception-v2 has as well (builtin_inception_v3.c). */
+icn_net_value icn_net_inception_b(icn_net *net, const char *name, icn_net_value x);
+icn_net_value icn_net_inception_c(icn_net *net, const char *name, icn_net_value x, int64_t channels);
+icn_net_value icn_net_inception_e(icn_net *net, const char *name, icn_net_value x);
+/* The auxiliary head of both, from 17x17, as a further output. */
+void icn_net_inception_aux(icn_net *net, icn_net_value x);
+
+void icn_build_googlenet(icn_net *net);
+void icn_build_googlenet_bn(icn_net *net);
+void icn_build_bn_inception(icn_net *net);
+void icn_build_inception_v2(icn_net *net);
+void icn_build_inception_v3(icn_net *net);
 
 #endif

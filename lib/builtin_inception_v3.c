@@ -1,19 +1,19 @@
 /* Inception-v3 (Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception architecture for computer vision, 2015) in the form that
- * TF-slim and torchvision released: 94 convolutions; layers have torchvision's names. */
+ * TF-slim and torchvision released: 94 convolutions; layers have torchvision's names. The paper's variants for small pictures cost the
+ * same: at 151x151 the first convolution has stride 1, at 79x79 the first pool is left out as well. */
 #include "builtin.h"
 
-enum { INPUT_SIZE, CLASSES };
-
 /* Windows by their usual names: kernel, stride, and whether the padding keeps the size. */
-static const icn_window K1 = {1, 1, 1, 0, 0};
-static const icn_window K3 = {3, 3, 1, 0, 0};
-static const icn_window K3_SAME = {3, 3, 1, 1, 1};
-static const icn_window K3_HALF = {3, 3, 2, 0, 0};
-static const icn_window K5_SAME = {5, 5, 1, 2, 2};
-static const icn_window K1X7 = {1, 7, 1, 0, 3};
-static const icn_window K7X1 = {7, 1, 1, 3, 0};
-static const icn_window K1X3 = {1, 3, 1, 0, 1};
-static const icn_window K3X1 = {3, 1, 1, 1, 0};
+static const icn_window K1 = {1, 1, 1, 0, 0, ICN_ROUND_DOWN};
+static const icn_window K3 = {3, 3, 1, 0, 0, ICN_ROUND_DOWN};
+static const icn_window K3_SAME = {3, 3, 1, 1, 1, ICN_ROUND_DOWN};
+static const icn_window K3_HALF = {3, 3, 2, 0, 0, ICN_ROUND_DOWN};
+static const icn_window K5 = {5, 5, 1, 0, 0, ICN_ROUND_DOWN};
+static const icn_window K5_SAME = {5, 5, 1, 2, 2, ICN_ROUND_DOWN};
+static const icn_window K1X7 = {1, 7, 1, 0, 3, ICN_ROUND_DOWN};
+static const icn_window K7X1 = {7, 1, 1, 3, 0, ICN_ROUND_DOWN};
+static const icn_window K1X3 = {1, 3, 1, 0, 1, ICN_ROUND_DOWN};
+static const icn_window K3X1 = {3, 1, 1, 1, 0, ICN_ROUND_DOWN};
 
 /* One block's name, so that its branches need only theirs. */
 typedef struct block {
@@ -31,10 +31,10 @@ static icn_net_value pool_branch(const block *b, icn_net_value x, int64_t channe
 }
 
 static icn_net_value stem(icn_net *net, icn_net_value x) {
-  x = icn_net_conv_bn_relu(net, "Conv2d_1a_3x3", x, 32, K3_HALF);
+  x = icn_net_conv_bn_relu(net, "Conv2d_1a_3x3", x, 32, net->options[ICN_NET_FIRST_STRIDE] == 1 ? K3 : K3_HALF);
   x = icn_net_conv_bn_relu(net, "Conv2d_2a_3x3", x, 32, K3);
   x = icn_net_conv_bn_relu(net, "Conv2d_2b_3x3", x, 64, K3_SAME);
-  x = icn_net_max_pool(net, "maxpool1", x, K3_HALF);
+  if (net->options[ICN_NET_FIRST_POOL] == 1) x = icn_net_max_pool(net, "maxpool1", x, K3_HALF);
   x = icn_net_conv_bn_relu(net, "Conv2d_3b_1x1", x, 80, K1);
   x = icn_net_conv_bn_relu(net, "Conv2d_4a_3x3", x, 192, K3);
   return icn_net_max_pool(net, "maxpool2", x, K3_HALF);
@@ -55,7 +55,7 @@ static icn_net_value inception_a(icn_net *net, const char *name, icn_net_value x
 }
 
 /* 35x35 to 17x17. */
-static icn_net_value inception_b(icn_net *net, const char *name, icn_net_value x) {
+icn_net_value icn_net_inception_b(icn_net *net, const char *name, icn_net_value x) {
   const block b = {net, name};
   icn_net_value parts[3];
   parts[0] = conv(&b, "branch3x3", x, 384, K3_HALF);
@@ -67,7 +67,7 @@ static icn_net_value inception_b(icn_net *net, const char *name, icn_net_value x
 }
 
 /* Figure 6: 17x17, 7x7 in two factors. */
-static icn_net_value inception_c(icn_net *net, const char *name, icn_net_value x, int64_t c) {
+icn_net_value icn_net_inception_c(icn_net *net, const char *name, icn_net_value x, int64_t c) {
   const block b = {net, name};
   icn_net_value parts[4];
   parts[0] = conv(&b, "branch1x1", x, 192, K1);
@@ -98,7 +98,7 @@ static icn_net_value inception_d(icn_net *net, const char *name, icn_net_value x
 }
 
 /* Figure 7: 8x8, 3x3 as two factors side by side. */
-static icn_net_value inception_e(icn_net *net, const char *name, icn_net_value x) {
+icn_net_value icn_net_inception_e(icn_net *net, const char *name, icn_net_value x) {
   const block b = {net, name};
   icn_net_value parts[4], pair[2], y;
   parts[0] = conv(&b, "branch1x1", x, 320, K1);
@@ -115,19 +115,33 @@ static icn_net_value inception_e(icn_net *net, const char *name, icn_net_value x
   return icn_net_concat(net, name, parts, 4);
 }
 
-void icn_build_inception_v3(icn_net *net, const int64_t *values) {
-  icn_net_value x = icn_net_input(net, "image", 3, values[INPUT_SIZE]);
+/* The paper calls a head "BN-auxiliary" whose fully connected layer, here the 5x5 convolution, is normalised too. */
+void icn_net_inception_aux(icn_net *net, icn_net_value x) {
+  x = icn_net_average_pool(net, "AuxLogits.pool", x, (icn_window){5, 5, 3, 0, 0, ICN_ROUND_DOWN});
+  x = icn_net_conv_bn_relu(net, "AuxLogits.conv0", x, 128, K1);
+  if (net->options[ICN_NET_AUX_BN] == 1)
+    x = icn_net_conv_bn_relu(net, "AuxLogits.conv1", x, 768, K5);
+  else
+    x = icn_net_conv_relu(net, "AuxLogits.conv1", x, 768, K5);
+  x = icn_net_flatten(net, "AuxLogits.flatten", icn_net_global_pool(net, "AuxLogits.global_pool", x));
+  icn_net_output(net, icn_net_classifier(net, "AuxLogits.fc", x, "aux_probabilities"));
+}
+
+void icn_build_inception_v3(icn_net *net) {
+  icn_net_value x = icn_net_input(net, "image", 3), grid17;
   x = stem(net, x);
   x = inception_a(net, "Mixed_5b", x, 32);
   x = inception_a(net, "Mixed_5c", x, 64);
   x = inception_a(net, "Mixed_5d", x, 64);
-  x = inception_b(net, "Mixed_6a", x);
-  x = inception_c(net, "Mixed_6b", x, 128);
-  x = inception_c(net, "Mixed_6c", x, 160);
-  x = inception_c(net, "Mixed_6d", x, 160);
-  x = inception_c(net, "Mixed_6e", x, 192);
+  x = icn_net_inception_b(net, "Mixed_6a", x);
+  x = icn_net_inception_c(net, "Mixed_6b", x, 128);
+  x = icn_net_inception_c(net, "Mixed_6c", x, 160);
+  x = icn_net_inception_c(net, "Mixed_6d", x, 160);
+  x = grid17 = icn_net_inception_c(net, "Mixed_6e", x, 192);
   x = inception_d(net, "Mixed_7a", x);
-  x = inception_e(net, "Mixed_7b", x);
-  x = inception_e(net, "Mixed_7c", x);
-  icn_net_output(net, icn_net_classifier(net, "fc", x, values[CLASSES], "probabilities"));
+  x = icn_net_inception_e(net, "Mixed_7b", x);
+  x = icn_net_inception_e(net, "Mixed_7c", x);
+  x = icn_net_flatten(net, "flatten", icn_net_global_pool(net, "global_pool", x));
+  icn_net_output(net, icn_net_classifier(net, "fc", x, "probabilities"));
+  if (net->options[ICN_NET_AUX] == 1) icn_net_inception_aux(net, grid17);
 }

@@ -1,109 +1,39 @@
 /* The layers that built-in networks are made of. */
 #include <assert.h>
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "builtin.h"
 
-enum { TYPE_FLOAT = 1, MOST_ATTRS = 4, MOST_INPUTS = 8 };
+enum { TYPE_FLOAT = 1, MOST_ATTRS = 6, MOST_INPUTS = 8, NAME_BYTES = 128, THOUSAND = 1000 };
 
-/* Weights of convolutions have the variance HE_GAIN / fan_in (after He, Zhang, Ren, Sun: Delving deep into rectifiers, 2015). From the
- * weights of each output channel, CENTRING sixteenths of their mean are taken away: what a Relu leaves has a positive mean, which would
- * drown what differs from picture to picture. With sixteen of them the network would be chaotic: small differences, rounding among them,
- * would grow from layer to layer. The gains were found by trying: standard deviations of all layers from 0.15 to 3 on photographs and on
- * noise. */
-static const double HE_GAIN = 2.625, CLASSIFIER_GAIN = 48.0;
-enum { CENTRING = 13 };
+static const icn_window K1 = {1, 1, 1, 0, 0, ICN_ROUND_DOWN};
 
-static void no_memory(icn_net *net, size_t bytes) {
+void icn_net_no_memory(icn_net *net, size_t bytes) {
   if (net->status == ICN_OK) net->status = icn_error_memory(net->error, bytes, "a built-in network");
 }
 
-static void *allocate(icn_net *net, size_t count, size_t size) {
+void *icn_net_allocate(icn_net *net, size_t count, size_t size) {
   void *memory = net->status == ICN_OK ? icn_arena_array(&net->source->arena, count, size) : NULL;
-  if (memory == NULL) no_memory(net, count * size);
+  if (memory == NULL) icn_net_no_memory(net, count * size);
   return memory;
 }
 
-const char *icn_net_name(icn_net *net, const char *prefix, const char *suffix) {
-  const char *name = net->status == ICN_OK ? icn_arena_format(&net->source->arena, "%s.%s", prefix, suffix) : "";
-  if (name == NULL) no_memory(net, strlen(prefix) + strlen(suffix) + 2);
-  return name == NULL ? "" : name;
+const char *icn_net_text(icn_net *net, const char *format, ...) {
+  char text[NAME_BYTES];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  const char *copy = net->status == ICN_OK ? icn_arena_text(&net->source->arena, text, strlen(text)) : "";
+  if (copy == NULL) icn_net_no_memory(net, strlen(text) + 1);
+  return copy == NULL ? "" : copy;
 }
 
-/* ----------------------------------------------------------------- weights */
+const char *icn_net_name(icn_net *net, const char *prefix, const char *suffix) { return icn_net_text(net, "%s.%s", prefix, suffix); }
 
-static uint64_t stream_start(const icn_net *net, const char *name) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char *c = name; *c != '\0'; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-  return net->seed + hash;
-}
-
-static uint64_t next_number(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
-/* A new initializer, its values not yet written; NULL after a failure. */
-static float *add_tensor(icn_net *net, const char *name, int rank, const int64_t *dim) {
-  icn_source *source = net->source;
-  if (net->status != ICN_OK) return NULL;
-  icn_source_tensor *tensors =
-      icn_arena_grow(&source->arena, source->tensors, source->tensor_count, &net->tensor_capacity, sizeof *tensors);
-  if (tensors == NULL) no_memory(net, net->tensor_capacity * sizeof *tensors);
-  if (tensors == NULL) return NULL;
-  source->tensors = tensors;
-  icn_source_tensor *tensor = &tensors[source->tensor_count];
-  tensor->name = name;
-  tensor->onnx_type = TYPE_FLOAT;
-  tensor->dtype = ICN_F32;
-  tensor->supported = true;
-  tensor->shape = icn_shape_make(rank, dim);
-  float *data = allocate(net, (size_t)icn_shape_elems(&tensor->shape), sizeof *data);
-  tensor->data = data;
-  source->tensor_count += data != NULL;
-  return data;
-}
-
-/* The sum of the four quarters of a number, minus its mean: the standard deviation is sqrt(4 * (65536^2 - 1) / 12). */
-static int32_t bell(uint64_t bits) {
-  return (int32_t)((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48)) - 2 * 65535;
-}
-
-/* Nearly normal with the standard deviation sqrt(gain / fan_in), `sets` times fan_in values; centring/16 of each set's mean is taken away.
- */
-static void bell_weights(float *data, uint64_t state, int64_t sets, int64_t fan_in, double gain, int centring) {
-  const float scale = (float)(sqrt(gain / (double)fan_in) / sqrt(1431655765.0));
-  for (int64_t set = 0; set < sets; set++) {
-    int64_t sum = 0;
-    uint64_t again = state;
-    for (int64_t i = 0; i < fan_in; i++) sum += bell(next_number(&again));
-    int32_t centre = (int32_t)(sum * centring / (16 * fan_in));
-    for (int64_t i = 0; i < fan_in; i++) *data++ = (float)(bell(next_number(&state)) - centre) * scale;
-  }
-}
-
-/* dim[0] sets of weights. */
-static const char *bell_tensor(icn_net *net, const char *name, int rank, const int64_t *dim, double gain, int centring) {
-  float *data = add_tensor(net, name, rank, dim);
-  if (data == NULL) return "";
-  icn_shape set = icn_shape_make(rank - 1, dim + 1);
-  bell_weights(data, stream_start(net, name), dim[0], icn_shape_elems(&set), gain, centring);
-  return name;
-}
-
-/* Uniform in [middle - spread, middle + spread). */
-static const char *uniform_tensor(icn_net *net, const char *name, int64_t elems, float middle, float spread) {
-  float *data = add_tensor(net, name, 1, &elems);
-  if (data == NULL) return "";
-  uint64_t state = stream_start(net, name);
-  for (int64_t i = 0; i < elems; i++) {
-    int32_t step = (int32_t)(next_number(&state) >> 48) - 32768;
-    data[i] = middle + (float)step * (1.0f / 32768.0f) * spread;
-  }
-  return name;
+int64_t icn_net_channels(const icn_net *net, int64_t channels) {
+  return icn_max64(1, (channels * net->options[ICN_NET_WIDTH] + THOUSAND / 2) / THOUSAND);
 }
 
 /* ------------------------------------------------------------------- nodes */
@@ -134,127 +64,285 @@ static void add_float(node_parts *parts, const char *name, float value) { add_at
 
 static void add_ints(icn_net *net, node_parts *parts, const char *name, size_t count, const int64_t *values) {
   icn_source_attr *attr = add_attr(parts, name, ICN_ATTR_INTS);
-  int64_t *copy = allocate(net, count, sizeof *copy);
+  int64_t *copy = net->describe ? NULL : icn_net_allocate(net, count, sizeof *copy);
   if (copy == NULL) return;
   memcpy(copy, values, count * sizeof *copy);
   attr->ints = copy;
   attr->count = count;
 }
 
-static void add_window(icn_net *net, node_parts *parts, icn_window window) {
-  add_ints(net, parts, "kernel_shape", 2, (const int64_t[]){window.kernel_y, window.kernel_x});
-  add_ints(net, parts, "strides", 2, (const int64_t[]){window.stride, window.stride});
-  add_ints(net, parts, "pads", 4, (const int64_t[]){window.pad_y, window.pad_x, window.pad_y, window.pad_x});
+static void add_window(icn_net *net, node_parts *parts, const icn_window *window) {
+  add_ints(net, parts, "kernel_shape", 2, (const int64_t[]){window->kernel_y, window->kernel_x});
+  add_ints(net, parts, "strides", 2, (const int64_t[]){window->stride, window->stride});
+  if (window->rounding == ICN_ROUND_SAME)
+    add_attr(parts, "auto_pad", ICN_ATTR_STRING)->s = "SAME_UPPER";
+  else
+    add_ints(net, parts, "pads", 4, (const int64_t[]){window->pad_y, window->pad_x, window->pad_y, window->pad_x});
 }
 
 /* A node whose one output has its name. */
-static icn_net_value add_node(icn_net *net, const char *op, const char *name, const node_parts *parts, int64_t channels) {
-  icn_net_value value = {name, channels};
+static const char *add_node(icn_net *net, const char *op, const char *name, const node_parts *parts) {
   icn_source *source = net->source;
-  const char **inputs = allocate(net, parts->input_count, sizeof *inputs);
-  const char **outputs = allocate(net, 1, sizeof *outputs);
-  icn_source_attr *attrs = allocate(net, parts->attr_count, sizeof *attrs);
-  if (net->status != ICN_OK) return value;
+  if (net->describe || net->status != ICN_OK) return name;
+  const char **inputs = icn_net_allocate(net, parts->input_count, sizeof *inputs);
+  const char **outputs = icn_net_allocate(net, 1, sizeof *outputs);
+  icn_source_attr *attrs = icn_net_allocate(net, parts->attr_count, sizeof *attrs);
+  if (net->status != ICN_OK) return name;
   icn_source_node *nodes = icn_arena_grow(&source->arena, source->nodes, source->node_count, &net->node_capacity, sizeof *nodes);
   if (nodes == NULL) {
-    no_memory(net, net->node_capacity * sizeof *nodes);
-    return value;
+    icn_net_no_memory(net, net->node_capacity * sizeof *nodes);
+    return name;
   }
   memcpy(inputs, parts->inputs, parts->input_count * sizeof *inputs);
   memcpy(attrs, parts->attrs, parts->attr_count * sizeof *attrs);
   outputs[0] = name;
   source->nodes = nodes;
   nodes[source->node_count++] = (icn_source_node){op, "", name, inputs, parts->input_count, outputs, 1, attrs, parts->attr_count};
+  return name;
+}
+
+static const char *add_simple(icn_net *net, const char *op, const char *name, const char *x) {
+  node_parts parts = {0};
+  add_input(&parts, x);
+  return add_node(net, op, name, &parts);
+}
+
+/* ------------------------------------------------------------------- sizes */
+
+/* As ONNX has it: with ICN_ROUND_UP the last window must start inside the input or the padding before it. */
+static int64_t extent(icn_net *net, int64_t size, int64_t kernel, int64_t pad, const icn_window *window) {
+  const int64_t stride = window->stride, room = size + 2 * pad - kernel;
+  const bool up = window->rounding == ICN_ROUND_UP;
+  if (window->rounding == ICN_ROUND_SAME) return icn_div_up(size, stride);
+  if (room < 0 && (!up || room <= -stride)) {
+    net->too_small = true;
+    return 1;
+  }
+  int64_t out = (up ? room + stride - 1 : room) / stride + 1;
+  return up && (out - 1) * stride >= size + pad ? out - 1 : out;
+}
+
+/* Pictures are square, and stay so. */
+static int64_t window_size(icn_net *net, int64_t size, const icn_window *window) {
+  return extent(net, size, window->kernel_y, window->pad_y, window);
+}
+
+/* -------------------------------------------------------------- the layers */
+
+static const char *window_text(icn_net *net, const icn_window *w) {
+  const char *tail = w->rounding == ICN_ROUND_UP ? " ceil" : w->rounding == ICN_ROUND_SAME ? " same" : "";
+  const long long kernel_y = w->kernel_y, kernel_x = w->kernel_x, stride = w->stride, pad_y = w->pad_y, pad_x = w->pad_x;
+  if (w->rounding == ICN_ROUND_SAME || (pad_y == 0 && pad_x == 0))
+    return icn_net_text(net, "%lldx%lld/%lld%s", kernel_y, kernel_x, stride, tail);
+  if (pad_y == pad_x) return icn_net_text(net, "%lldx%lld/%lld pad %lld%s", kernel_y, kernel_x, stride, pad_y, tail);
+  return icn_net_text(net, "%lldx%lld/%lld pad %lldx%lld%s", kernel_y, kernel_x, stride, pad_y, pad_x, tail);
+}
+
+static void set_shape(icn_builtin_layer *layer, const icn_net_value *value) {
+  layer->rank = value->size > 0 ? 4 : 2;
+  layer->dim[0] = 1;
+  layer->dim[1] = value->channels;
+  layer->dim[2] = layer->dim[3] = value->size;
+}
+
+/* Lists what was just made, where the network is described. The value then knows its layer. */
+static icn_net_value list_layer(icn_net *net, icn_net_value value, const char *name, const char *kind, const icn_window *window,
+                                const icn_net_value *inputs, size_t count) {
+  icn_arena *arena = &net->source->arena;
+  const uint64_t parameters = net->parameters, multiply_adds = net->multiply_adds;
+  net->parameters = net->multiply_adds = 0;
+  if (!net->describe || net->status != ICN_OK) return value;
+  size_t *indices = icn_net_allocate(net, count + 1, sizeof *indices);
+  icn_builtin_layer *layers = icn_arena_grow(arena, net->layers, net->layer_count, &net->layer_capacity, sizeof *layers);
+  if (layers == NULL) icn_net_no_memory(net, net->layer_capacity * sizeof *layers);
+  if (layers == NULL || indices == NULL) return value;
+  net->layers = layers;
+  for (size_t i = 0; i < count; i++) indices[i] = inputs[i].layer;
+  value.layer = net->layer_count++;
+  icn_builtin_layer *layer = &layers[value.layer];
+  *layer = (icn_builtin_layer){.name = name, .kind = kind, .window = "", .inputs = indices, .input_count = count};
+  layer->parameters = parameters;
+  layer->multiply_adds = multiply_adds;
+  if (window != NULL) layer->window = window_text(net, window);
+  set_shape(layer, &value);
   return value;
 }
 
-static icn_net_value add_simple(icn_net *net, const char *op, const char *name, icn_net_value x) {
-  node_parts parts = {0};
-  add_input(&parts, x.name);
-  return add_node(net, op, name, &parts, x.channels);
-}
-
-/* ------------------------------------------------------------------ layers */
-
-icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels, int64_t size) {
-  icn_net_value value = {name, channels};
-  icn_source_input *input = allocate(net, 1, sizeof *input);
+icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels) {
+  const int64_t size = net->options[ICN_NET_INPUT];
+  const icn_net_value value = {name, channels, size, 0};
+  icn_source_input *input = icn_net_allocate(net, 1, sizeof *input);
   if (input == NULL) return value;
   *input = (icn_source_input){name, TYPE_FLOAT, true, icn_shape_make(4, (const int64_t[]){-1, channels, size, size})};
   net->source->inputs = input;
   net->source->input_count = 1;
-  return value;
+  return list_layer(net, value, name, "input", NULL, NULL, 0);
 }
 
 void icn_net_output(icn_net *net, icn_net_value value) {
-  const char **output = allocate(net, 1, sizeof *output);
-  if (output == NULL) return;
-  *output = value.name;
-  net->source->outputs = output;
-  net->source->output_count = 1;
+  icn_source *source = net->source;
+  const char **outputs = net->status == ICN_OK
+                             ? icn_arena_grow(&source->arena, source->outputs, source->output_count, &net->output_capacity, sizeof *outputs)
+                             : NULL;
+  if (outputs == NULL) {
+    icn_net_no_memory(net, sizeof *outputs);
+    return;
+  }
+  outputs[source->output_count++] = value.name;
+  source->outputs = outputs;
+  if (net->describe && net->layer_count > 0) net->layers[value.layer].output = value.name;
 }
 
-static icn_net_value convolution(icn_net *net, const char *name, icn_net_value x, int64_t channels, icn_window window) {
+/* Counts its multiply-adds; `bias`: it has one. */
+static icn_net_value convolution(icn_net *net, const char *name, icn_net_value x, int64_t channels, int64_t groups, icn_window window,
+                                 double gain, bool bias) {
   node_parts parts = {0};
-  const int64_t dim[4] = {channels, x.channels, window.kernel_y, window.kernel_x};
+  const int64_t dim[4] = {channels, x.channels / groups, window.kernel_y, window.kernel_x};
   add_input(&parts, x.name);
-  add_input(&parts, bell_tensor(net, icn_net_name(net, name, "weight"), 4, dim, HE_GAIN, CENTRING));
-  add_window(net, &parts, window);
-  return add_node(net, "Conv", name, &parts, channels);
+  add_input(&parts, icn_net_bell_tensor(net, icn_net_name(net, name, "weight"), 4, dim, gain));
+  if (bias) add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "bias"), channels, 0.0f, 0.125f));
+  add_window(net, &parts, &window);
+  if (groups > 1) add_int(&parts, "group", groups);
+  const int64_t size = window_size(net, x.size, &window);
+  net->multiply_adds += (uint64_t)(dim[0] * dim[1] * dim[2] * dim[3] * size * size);
+  return (icn_net_value){add_node(net, "Conv", name, &parts), channels, size, x.layer};
 }
 
 static icn_net_value batch_normalization(icn_net *net, const char *name, icn_net_value x) {
   node_parts parts = {0};
   add_input(&parts, x.name);
-  add_input(&parts, uniform_tensor(net, icn_net_name(net, name, "weight"), x.channels, 1.0f, 0.125f));
-  add_input(&parts, uniform_tensor(net, icn_net_name(net, name, "bias"), x.channels, 0.0f, 0.125f));
-  add_input(&parts, uniform_tensor(net, icn_net_name(net, name, "running_mean"), x.channels, 0.0f, 0.125f));
-  add_input(&parts, uniform_tensor(net, icn_net_name(net, name, "running_var"), x.channels, 1.0f, 0.25f));
+  add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "weight"), x.channels, 1.0f, 0.125f));
+  add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "bias"), x.channels, 0.0f, 0.125f));
+  add_input(&parts, icn_net_statistic(net, icn_net_name(net, name, "running_mean"), x.channels, 0.0f, 0.125f));
+  add_input(&parts, icn_net_statistic(net, icn_net_name(net, name, "running_var"), x.channels, 1.0f, 0.25f));
   add_float(&parts, "epsilon", 0.001f);
-  return add_node(net, "BatchNormalization", name, &parts, x.channels);
+  x.name = add_node(net, "BatchNormalization", name, &parts);
+  return x;
+}
+
+static icn_net_value relu(icn_net *net, const char *name, icn_net_value x) {
+  x.name = add_simple(net, "Relu", icn_net_name(net, name, "relu"), x.name);
+  return x;
 }
 
 icn_net_value icn_net_conv_bn_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, icn_window window) {
-  icn_net_value sum = convolution(net, icn_net_name(net, name, "conv"), x, channels, window);
-  icn_net_value normal = batch_normalization(net, icn_net_name(net, name, "bn"), sum);
-  return add_simple(net, "Relu", icn_net_name(net, name, "relu"), normal);
+  icn_net_value y = convolution(net, icn_net_name(net, name, "conv"), x, icn_net_channels(net, channels), 1, window, ICN_GAIN_RELU, false);
+  y = relu(net, name, batch_normalization(net, icn_net_name(net, name, "bn"), y));
+  return list_layer(net, y, name, "conv + bn + relu", &window, &x, 1);
+}
+
+icn_net_value icn_net_conv_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, icn_window window) {
+  icn_net_value y = relu(net, name, convolution(net, name, x, icn_net_channels(net, channels), 1, window, ICN_GAIN_RELU, true));
+  return list_layer(net, y, name, "conv + bias + relu", &window, &x, 1);
+}
+
+icn_net_value icn_net_separable_relu(icn_net *net, const char *name, icn_net_value x, int64_t multiplier, int64_t channels,
+                                     icn_window window) {
+  const char *depthwise = icn_net_name(net, name, "depthwise"), *pointwise = icn_net_name(net, name, "pointwise");
+  icn_net_value between = convolution(net, depthwise, x, x.channels * multiplier, x.channels, window, ICN_GAIN_LINEAR, false);
+  between = list_layer(net, between, depthwise, "depthwise conv", &window, &x, 1);
+  icn_net_value y = relu(net, name, convolution(net, pointwise, between, icn_net_channels(net, channels), 1, K1, ICN_GAIN_RELU, true));
+  return list_layer(net, y, pointwise, "conv + bias + relu", &K1, &between, 1);
+}
+
+static icn_net_value pool(icn_net *net, const char *op, const char *kind, const char *name, icn_net_value x, icn_window window) {
+  node_parts parts = {0};
+  add_input(&parts, x.name);
+  add_window(net, &parts, &window);
+  if (window.rounding == ICN_ROUND_UP) add_int(&parts, "ceil_mode", 1);
+  if (op[0] == 'A' && window.rounding != ICN_ROUND_SAME) add_int(&parts, "count_include_pad", 1);
+  icn_net_value y = {add_node(net, op, name, &parts), x.channels, window_size(net, x.size, &window), 0};
+  return list_layer(net, y, name, kind, &window, &x, 1);
 }
 
 icn_net_value icn_net_max_pool(icn_net *net, const char *name, icn_net_value x, icn_window window) {
-  node_parts parts = {0};
-  add_input(&parts, x.name);
-  add_window(net, &parts, window);
-  return add_node(net, "MaxPool", name, &parts, x.channels);
+  return pool(net, "MaxPool", "max pool", name, x, window);
 }
 
 icn_net_value icn_net_average_pool(icn_net *net, const char *name, icn_net_value x, icn_window window) {
+  return pool(net, "AveragePool", "average pool", name, x, window);
+}
+
+icn_net_value icn_net_global_pool(icn_net *net, const char *name, icn_net_value x) {
+  icn_net_value y = {add_simple(net, "GlobalAveragePool", name, x.name), x.channels, 1, 0};
+  const icn_window whole = {x.size, x.size, 1, 0, 0, ICN_ROUND_DOWN};
+  return list_layer(net, y, name, "average pool", &whole, &x, 1);
+}
+
+/* The matrix [to][from] that takes the means: window i is floor(i * from / to) to ceil((i + 1) * from / to). Transposed: [from][to]. */
+static const char *mean_matrix(icn_net *net, const char *name, int64_t from, int64_t to, bool transposed) {
+  float *matrix = icn_net_allocate(net, (size_t)(from * to), sizeof *matrix);
+  for (int64_t i = 0; matrix != NULL && i < to; i++) {
+    const int64_t begin = i * from / to, end = icn_div_up((i + 1) * from, to);
+    for (int64_t k = begin; k < end; k++) matrix[transposed ? k * to + i : i * from + k] = 1.0f / (float)(end - begin);
+  }
+  if (matrix == NULL) return "";
+  return icn_net_constant(net, name, 2, transposed ? (const int64_t[]){from, to} : (const int64_t[]){to, from}, matrix);
+}
+
+/* Two products with matrices of means, along w and then along h, where the windows are not all alike. */
+icn_net_value icn_net_adaptive_pool(icn_net *net, const char *name, icn_net_value x, int64_t size) {
+  node_parts along_w = {0}, along_h = {0};
+  if (x.size % size == 0)
+    return icn_net_average_pool(net, name, x, (icn_window){x.size / size, x.size / size, x.size / size, 0, 0, ICN_ROUND_DOWN});
+  add_input(&along_w, x.name);
+  add_input(&along_w, mean_matrix(net, icn_net_name(net, name, "means_w"), x.size, size, true));
+  add_input(&along_h, mean_matrix(net, icn_net_name(net, name, "means_h"), x.size, size, false));
+  add_input(&along_h, add_node(net, "MatMul", icn_net_name(net, name, "w"), &along_w));
+  icn_net_value y = {add_node(net, "MatMul", name, &along_h), x.channels, size, 0};
+  return list_layer(net, y, name, "adaptive average pool", NULL, &x, 1);
+}
+
+icn_net_value icn_net_lrn(icn_net *net, const char *name, icn_net_value x) {
   node_parts parts = {0};
   add_input(&parts, x.name);
-  add_window(net, &parts, window);
-  add_int(&parts, "count_include_pad", 1);
-  return add_node(net, "AveragePool", name, &parts, x.channels);
+  add_int(&parts, "size", 5);
+  add_float(&parts, "alpha", 0.0001f);
+  add_float(&parts, "beta", 0.75f);
+  icn_net_value y = {add_node(net, "LRN", name, &parts), x.channels, x.size, 0};
+  return list_layer(net, y, name, "local response norm", NULL, &x, 1);
 }
 
 icn_net_value icn_net_concat(icn_net *net, const char *name, const icn_net_value *values, size_t count) {
   node_parts parts = {0};
-  int64_t channels = 0;
+  icn_net_value y = {name, 0, values[0].size, 0};
   for (size_t i = 0; i < count; i++) {
+    assert(values[i].size == y.size || net->too_small || net->status != ICN_OK);
     add_input(&parts, values[i].name);
-    channels += values[i].channels;
+    y.channels += values[i].channels;
   }
   add_int(&parts, "axis", 1);
-  return add_node(net, "Concat", name, &parts, channels);
+  (void)add_node(net, "Concat", name, &parts);
+  return list_layer(net, y, name, "concat", NULL, values, count);
 }
 
-icn_net_value icn_net_classifier(icn_net *net, const char *name, icn_net_value x, int64_t classes, const char *output) {
-  node_parts gemm = {0}, softmax = {0};
-  const int64_t dim[2] = {classes, x.channels};
-  icn_net_value pooled = add_simple(net, "GlobalAveragePool", "global_pool", x);
-  add_input(&gemm, add_simple(net, "Flatten", "flatten", pooled).name);
-  add_input(&gemm, bell_tensor(net, icn_net_name(net, name, "weight"), 2, dim, CLASSIFIER_GAIN, CENTRING));
-  add_input(&gemm, uniform_tensor(net, icn_net_name(net, name, "bias"), classes, 0.0f, 0.125f));
-  add_int(&gemm, "transB", 1);
-  add_input(&softmax, add_node(net, "Gemm", name, &gemm, classes).name);
+icn_net_value icn_net_flatten(icn_net *net, const char *name, icn_net_value x) {
+  return (icn_net_value){add_simple(net, "Flatten", name, x.name), x.channels * x.size * x.size, 0, x.layer};
+}
+
+static icn_net_value dense(icn_net *net, const char *name, icn_net_value x, int64_t channels, double gain, bool bias) {
+  node_parts parts = {0};
+  const int64_t dim[2] = {channels, x.channels};
+  add_input(&parts, x.name);
+  add_input(&parts, icn_net_bell_tensor(net, icn_net_name(net, name, "weight"), 2, dim, gain));
+  if (bias) add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "bias"), channels, 0.0f, 0.125f));
+  add_int(&parts, "transB", 1);
+  net->multiply_adds += (uint64_t)(dim[0] * dim[1]);
+  return (icn_net_value){add_node(net, "Gemm", name, &parts), channels, 0, x.layer};
+}
+
+icn_net_value icn_net_dense_relu(icn_net *net, const char *name, icn_net_value x, int64_t channels, bool batch_norm) {
+  icn_net_value y = dense(net, name, x, icn_net_channels(net, channels), ICN_GAIN_RELU, !batch_norm);
+  if (batch_norm) y = batch_normalization(net, icn_net_name(net, name, "bn"), y);
+  y = relu(net, name, y);
+  return list_layer(net, y, name, batch_norm ? "fully connected + bn + relu" : "fully connected + relu", NULL, &x, 1);
+}
+
+icn_net_value icn_net_classifier(icn_net *net, const char *name, icn_net_value x, const char *output) {
+  node_parts softmax = {0};
+  icn_net_value y = dense(net, name, x, net->options[ICN_NET_CLASSES], ICN_GAIN_CLASSIFIER, true);
+  add_input(&softmax, y.name);
   add_int(&softmax, "axis", 1);
-  return add_node(net, "Softmax", output, &softmax, classes);
+  y.name = add_node(net, "Softmax", output, &softmax);
+  return list_layer(net, y, name, "fully connected + softmax", NULL, &x, 1);
 }

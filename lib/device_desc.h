@@ -29,6 +29,9 @@ typedef struct icn_device_desc {
   char refused_rows[512];
   /* A plan did not fit the device's memory: rows that pack weights into much more than they are (Winograd) decline. No part of the text. */
   bool memory_is_short;
+  /* Winograd rows choose no larger m of F(m, r) than this, unless they have only larger ones; 0: any. Asked by what looks for plans that
+   * need less memory (plan_fit.h). No part of the text. */
+  int32_t most_winograd_m;
   /* What lib/quirks.c made of it: whether it was there, and the active rows of lib/quirks.def, a bit each. No part of the text either: a
    * recorded device is what the driver reported, and the table of today is applied to it. */
   bool quirks_applied;

@@ -6,12 +6,52 @@
 void icn_graph_init(icn_graph *graph, const icn_allocator *allocator) {
   memset(graph, 0, sizeof *graph);
   icn_arena_init(&graph->arena, allocator);
+  icn_arena_init(&graph->constants, allocator);
 }
 
 void icn_graph_fini(icn_graph *graph) {
   icn_arena_fini(&graph->arena);
+  icn_arena_fini(&graph->constants);
   icn_allocator allocator = graph->arena.allocator;
   icn_graph_init(graph, &allocator);
+}
+
+void icn_graph_drop_constants(icn_graph *graph) {
+  static const char gone[sizeof(double)];
+  icn_allocator allocator = graph->arena.allocator;
+  icn_arena_fini(&graph->constants);
+  icn_arena_init(&graph->constants, &allocator);
+  for (size_t v = 0; v < graph->value_count; v++)
+    if (graph->values[v].data != NULL) graph->values[v].data = gone;
+}
+
+/* Room for at least one, so that NULL is no memory. */
+static void *array_copy(icn_arena *arena, const void *items, size_t count, size_t size) {
+  void *copy = icn_arena_array(arena, count > 0 ? count : 1, size);
+  if (copy != NULL && count > 0) memcpy(copy, items, count * size);
+  return copy;
+}
+
+icn_status icn_graph_copy(const icn_graph *from, icn_graph *to, icn_error *error) {
+  icn_graph copy = *from;
+  bool ok = true;
+  copy.values = array_copy(&to->arena, from->values, from->value_count, sizeof *copy.values);
+  copy.nodes = array_copy(&to->arena, from->nodes, from->node_count, sizeof *copy.nodes);
+  copy.inputs = array_copy(&to->arena, from->inputs, from->input_count, sizeof *copy.inputs);
+  copy.outputs = array_copy(&to->arena, from->outputs, from->output_count, sizeof *copy.outputs);
+  copy.output_names = array_copy(&to->arena, from->output_names, from->output_count, sizeof *copy.output_names);
+  ok = copy.values != NULL && copy.nodes != NULL && copy.inputs != NULL && copy.outputs != NULL && copy.output_names != NULL;
+  for (size_t n = 0; n < from->node_count && ok; n++) {
+    copy.nodes[n].inputs = array_copy(&to->arena, from->nodes[n].inputs, (size_t)from->nodes[n].input_count, sizeof(int));
+    ok = copy.nodes[n].inputs != NULL;
+  }
+  if (!ok) return icn_error_memory(error, from->node_count * sizeof *copy.nodes, "a copy of the graph");
+  copy.value_capacity = from->value_count;
+  copy.node_capacity = from->node_count;
+  copy.arena = to->arena;
+  copy.constants = to->constants;
+  *to = copy;
+  return ICN_OK;
 }
 
 /* ------------------------------------------------------------------ adding */
@@ -231,16 +271,21 @@ int64_t icn_const_i64(const icn_value *value, int64_t i) {
   }
 }
 
+void icn_const_copy_f32(const icn_value *value, int64_t count, float *to) {
+  if (count <= 0) return;
+  if (value->dtype == ICN_F32) {
+    memcpy(to, value->data, (size_t)count * sizeof *to);
+  } else {
+    for (int64_t i = 0; i < count; i++) to[i] = icn_const_f32(value, i);
+  }
+}
+
 const float *icn_const_floats(const icn_value *value, icn_arena *arena) {
   if (value->dtype == ICN_F32 && (uintptr_t)value->data % sizeof(float) == 0) return value->data;
   int64_t elems = icn_shape_elems(&value->shape);
   if (elems < 0) return NULL;
   float *copy = icn_arena_array(arena, elems > 0 ? (size_t)elems : 1, sizeof *copy);
   if (copy == NULL) return NULL;
-  if (value->dtype == ICN_F32) {
-    memcpy(copy, value->data, (size_t)elems * sizeof *copy);
-  } else {
-    for (int64_t i = 0; i < elems; i++) copy[i] = icn_const_f32(value, i);
-  }
+  icn_const_copy_f32(value, elems, copy);
   return copy;
 }

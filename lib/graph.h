@@ -7,8 +7,8 @@
 enum { ICN_NO_VALUE = -1, ICN_CONV_X = 0, ICN_CONV_WEIGHT = 1, ICN_CONV_BIAS = 2, ICN_CONV_RESIDUAL = 3, ICN_CONV_SCALE = 4 };
 enum { ICN_POOL_BIAS = 1 };
 
-/* Constants keep the dtype and the place of the file (BORROWED: may be unaligned, read them by icn_const_*); graph-made ones lie in the
- * arena. */
+/* Constants keep the dtype and the place of the file (BORROWED: may be unaligned, read them by icn_const_*); made ones lie in the
+ * graph's arena of constants. */
 typedef struct icn_value {
   const char *name; /* from the model, or made from its node's name; unique */
   icn_shape shape;
@@ -31,7 +31,8 @@ typedef struct icn_node {
 } icn_node;
 
 typedef struct icn_graph {
-  icn_arena arena; /* owns everything below and all names and folded constants */
+  icn_arena arena;     /* owns everything below and all names */
+  icn_arena constants; /* the elements of constants that importing and passes made; those of the file lie there */
   icn_value *values;
   size_t value_count, value_capacity;
   icn_node *nodes; /* in an order in which producers come before users */
@@ -47,6 +48,13 @@ typedef struct icn_graph {
 
 void icn_graph_init(icn_graph *graph, const icn_allocator *allocator);
 void icn_graph_fini(icn_graph *graph);
+/* Gives back the memory of made constants, once all are where they are read (an executor's weights are on its device). Every constant stays
+ * one, but its elements must not be read any more. */
+void icn_graph_drop_constants(icn_graph *graph);
+
+/* Makes of `to`, which is initialised, what `from` is; what it held is no longer part of it. Names and the elements of constants stay where
+ * they are: `from` must outlive `to`, unless `to` is what `from` was a copy of. Fails: ICN_NO_MEMORY. */
+icn_status icn_graph_copy(const icn_graph *from, icn_graph *to, icn_error *error);
 
 /* Both return an index or -1 when memory ran out. `name` is copied. */
 int icn_graph_add_value(icn_graph *graph, const char *name, const icn_shape *shape, icn_dtype dtype);
@@ -74,6 +82,8 @@ void icn_graph_dump(const icn_graph *graph, icn_text *text);
 /* Element i of a constant, whatever its dtype and alignment. */
 float icn_const_f32(const icn_value *value, int64_t i);
 int64_t icn_const_i64(const icn_value *value, int64_t i);
+/* Its first `count` elements as floats. */
+void icn_const_copy_f32(const icn_value *value, int64_t count, float *to);
 /* All elements as an aligned float array: the data itself when it is aligned f32, else a copy in the arena (NULL: no memory). */
 const float *icn_const_floats(const icn_value *value, icn_arena *arena);
 /* IEEE half to float. */

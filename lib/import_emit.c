@@ -367,7 +367,7 @@ int icn_im_new_constant(icn_importer *im, const icn_shape *shape, icn_dtype dtyp
   }
   im->folded_bytes += bytes;
   const char *name = step_name(im, "constant");
-  *data = icn_arena_allocate(&im->graph->arena, (size_t)bytes);
+  *data = icn_arena_allocate(&im->graph->constants, (size_t)bytes);
   int value = name == NULL || *data == NULL ? -1 : icn_graph_add_constant(im->graph, name, shape, dtype, *data);
   return value < 0 ? icn_im_no_memory(im) : value;
 }

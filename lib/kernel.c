@@ -155,6 +155,16 @@ void icn_launch_work(icn_launch *launch, double flop, double bytes) {
   launch->bytes = bytes;
 }
 
+bool icn_emit_uses(const icn_emit *emit, int operand) {
+  for (int l = 0; l < emit->launch_count; l++) {
+    for (int a = 0; a < emit->launch[l].arg_count; a++) {
+      const icn_arg *arg = &emit->launch[l].args[a];
+      if (arg->kind == ICN_ARG_TENSOR && arg->as.operand == operand) return true;
+    }
+  }
+  return false;
+}
+
 void icn_emit_work(const icn_emit *emit, const icn_problem *problem, double *flop, double *bytes) {
   *flop = *bytes = 0;
   for (int i = 0; i < emit->launch_count; i++) {

@@ -79,6 +79,8 @@ void icn_launch_local(icn_launch *launch, size_t bytes);
 void icn_launch_work(icn_launch *launch, double flop, double bytes);
 /* Of all launches; where none says it, the problem's direct count. */
 void icn_emit_work(const icn_emit *emit, const icn_problem *problem, double *flop, double *bytes);
+/* True when a launch reads or writes the operand. */
+bool icn_emit_uses(const icn_emit *emit, int operand);
 /* What the launch needs of a device's limits (lib/plan_limits.c): bytes of its arguments, of local memory. */
 uint64_t icn_launch_argument_bytes(const icn_launch *launch);
 uint64_t icn_launch_local_bytes(const icn_launch *launch);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lower.h"
+#include "row_space.h"
 
 int icn_lower_storage(icn_lowering *lowering, icn_buffer_kind kind, int index, int value, uint64_t bytes) {
   icn_storage *storages =
@@ -44,16 +45,6 @@ icn_status icn_lower_read_raw(icn_lowering *lowering, int value, icn_slot *slot,
 
 /* ------------------------------------------------------------- one layer */
 
-static bool uses_operand(const icn_emit *emit, int operand) {
-  for (int l = 0; l < emit->launch_count; l++) {
-    for (int a = 0; a < emit->launch[l].arg_count; a++) {
-      const icn_arg *arg = &emit->launch[l].args[a];
-      if (arg->kind == ICN_ARG_TENSOR && arg->as.operand == operand) return true;
-    }
-  }
-  return false;
-}
-
 /* One buffer for all layers, as large as the largest need. */
 static int common_storage(icn_lowering *lowering, int *storage, icn_buffer_kind kind, uint64_t bytes) {
   if (*storage < 0) *storage = icn_lower_storage(lowering, kind, -1, -1, bytes);
@@ -61,17 +52,47 @@ static int common_storage(icn_lowering *lowering, int *storage, icn_buffer_kind 
   return *storage;
 }
 
+/* The constants of two nodes are the same elements. */
+static bool same_constants(const icn_graph *graph, int a, int b, const icn_problem *problem) {
+  if (a < 0 || b < 0) return a == b;
+  for (int i = 0; i < graph->nodes[a].input_count && i < ICN_MAX_INPUTS; i++) {
+    if (!icn_problem_has(problem, i) || !icn_problem_is_constant(problem, i)) continue;
+    const icn_value *one = &graph->values[graph->nodes[a].inputs[i]], *other = &graph->values[graph->nodes[b].inputs[i]];
+    if (one->data != other->data || one->dtype != other->dtype) return false;
+  }
+  return true;
+}
+
+/* Both layers have the same packed weights: a model may read one constant in many places. */
+static bool same_packing(const icn_graph *graph, const icn_plan_layer *a, const icn_plan_layer *b) {
+  const icn_problem *p = &a->problem, *q = &b->problem;
+  if (a->choice.row != b->choice.row || memcmp(&a->choice.config, &b->choice.config, sizeof a->choice.config) != 0) return false;
+  if (p->present != q->present || p->constant != q->constant || p->precision != q->precision || p->turned != q->turned) return false;
+  if (memcmp(&p->params, &q->params, sizeof p->params) != 0 || !icn_shape_equal(&p->out.shape, &q->out.shape)) return false;
+  for (int i = 0; i < ICN_MAX_INPUTS; i++)
+    if (icn_problem_has(p, i) && !icn_shape_equal(&p->in[i].shape, &q->in[i].shape)) return false;
+  return same_constants(graph, a->node, b->node, p) && same_constants(graph, a->beside, b->beside, p);
+}
+
+/* Those of an earlier layer, or new ones. */
+static int packed_storage(icn_lowering *lowering, const icn_plan_layer *layer) {
+  const icn_plan *plan = lowering->plan;
+  for (size_t l = 0; l < plan->layer_count; l++) {
+    const icn_plan_layer *other = &plan->layers[l];
+    const int storage = other->place[ICN_OPERAND_PACKED].buffer;
+    if (storage >= 0 && same_packing(lowering->graph, other, layer)) return storage;
+  }
+  return icn_lower_storage(lowering, ICN_BUFFER_PACKED, (int)plan->layer_count, -1,
+                           icn_row_pack_bytes(layer->choice.row, &layer->problem, &layer->choice.config));
+}
+
 static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, const icn_operands *slots, int operand) {
-  const icn_row *row = layer->choice.row;
   if (operand == ICN_OPERAND_OUT) return slots->out.storage;
   if (operand == ICN_OPERAND_ZEROS) {
     return common_storage(lowering, &lowering->zeros, ICN_BUFFER_ZEROS, layer->emit.zeros_elems * sizeof(float));
   }
   if (operand == ICN_OPERAND_LIBRARY) return common_storage(lowering, &lowering->library, ICN_BUFFER_LIBRARY, layer->emit.library_bytes);
-  if (operand == ICN_OPERAND_PACKED) {
-    uint64_t bytes = icn_row_pack_bytes(row, &layer->problem, &layer->choice.config);
-    return icn_lower_storage(lowering, ICN_BUFFER_PACKED, (int)lowering->plan->layer_count, -1, bytes);
-  }
+  if (operand == ICN_OPERAND_PACKED) return packed_storage(lowering, layer);
   if (operand >= ICN_OPERAND_SCRATCH) {
     return icn_lower_storage(lowering, ICN_BUFFER_ARENA, -1, -1, layer->emit.scratch_bytes[operand - ICN_OPERAND_SCRATCH]);
   }
@@ -82,12 +103,23 @@ static int operand_storage(icn_lowering *lowering, const icn_plan_layer *layer, 
 static icn_status place_operands(icn_lowering *lowering, icn_plan_layer *layer, const icn_operands *slots, icn_error *error) {
   for (int operand = 0; operand < ICN_OPERAND_COUNT; operand++) {
     layer->place[operand] = (icn_place){-1, 0};
-    if (!uses_operand(&layer->emit, operand)) continue;
+    if (!icn_emit_uses(&layer->emit, operand)) continue;
     layer->place[operand].buffer = operand_storage(lowering, layer, slots, operand);
     if (layer->place[operand].buffer < 0) return icn_error_memory(error, sizeof(icn_storage), "an operand's place");
     if (lowering->slicing) layer->slice_elems[operand] = lowering->storages[layer->place[operand].buffer].slice_elems;
   }
   return ICN_OK;
+}
+
+/* The choice that was made beforehand for the layer's node, where it is for this problem: the node may also need copies. */
+static const icn_fixed_choice *fixed_choice(const icn_lowering *lowering, const icn_plan_layer *layer) {
+  const icn_fixed_choice *fixed = lowering->request->fixed == NULL || layer->node < 0 ? NULL : &lowering->request->fixed[layer->node];
+  if (fixed == NULL || fixed->choice.row == NULL || fixed->choice.row->op != layer->problem.op) return NULL;
+  const icn_row *row = fixed->choice.row;
+  return icn_select_may(row, &layer->problem, lowering->device, lowering->request->forced_rows, NULL) &&
+                 icn_row_takes(row, &layer->problem, lowering->device, &fixed->choice.config, NULL)
+             ? fixed
+             : NULL;
 }
 
 static icn_status choose(icn_lowering *lowering, icn_plan_layer *layer, icn_error *error) {
@@ -97,8 +129,10 @@ static icn_status choose(icn_lowering *lowering, icn_plan_layer *layer, icn_erro
   bool wanted = lowering->request->why;
   ICN_TRY(icn_select_tuned(lowering->rows, &layer->problem, lowering->device, lowering->request->forced_rows, lowering->request->tuning,
                            layer->name, &layer->choice, wanted ? &why : NULL, error));
+  const icn_fixed_choice *fixed = fixed_choice(lowering, layer);
+  if (fixed != NULL) layer->choice = fixed->choice;
   if (wanted) {
-    layer->why = icn_arena_text(&lowering->plan->arena, why.data == NULL ? "" : why.data, why.length);
+    layer->why = icn_arena_format(&lowering->plan->arena, "%s%s", fixed == NULL ? "" : fixed->why, why.data == NULL ? "" : why.data);
     if (layer->why == NULL) status = icn_error_memory(error, why.length, "the reasons of a choice");
   }
 done:

@@ -6,6 +6,10 @@
 
 enum { ICN_ARENA_ALIGNMENT = 256 }; /* bytes; every device's base alignment is less */
 
+static inline uint64_t icn_arena_aligned(uint64_t bytes) {
+  return (bytes + ICN_ARENA_ALIGNMENT - 1) / ICN_ARENA_ALIGNMENT * ICN_ARENA_ALIGNMENT;
+}
+
 typedef struct icn_memory_piece {
   uint64_t bytes;
   int first, last;       /* steps at which it is alive, both included; first < 0: never used */

@@ -129,7 +129,8 @@ static bool join_constants(icn_graph *graph, const family *f, int input, const i
     const icn_node *node = &graph->nodes[f->nodes[i]];
     const int value = icn_pass_input(node, input);
     const int64_t count = graph->values[node->output].shape.dim[1] * each;
-    for (int64_t k = 0; k < count; k++) data[k] = value == ICN_NO_VALUE ? missing : icn_const_f32(&graph->values[value], k);
+    if (value != ICN_NO_VALUE) icn_const_copy_f32(&graph->values[value], count, data);
+    for (int64_t k = 0; k < count && value == ICN_NO_VALUE; k++) data[k] = missing;
     data += count;
   }
   return true;

@@ -47,7 +47,7 @@ void icn_pass_bypass(icn_graph *graph, icn_node *node, int value) {
 float *icn_pass_constant(icn_graph *graph, const icn_node *owner, const char *what, const icn_shape *shape, int *value) {
   int64_t elems = icn_shape_elems(shape);
   char *name = icn_arena_format(&graph->arena, "%s.%s.%zu", owner->name, what, graph->value_count);
-  float *data = icn_arena_array(&graph->arena, elems > 0 ? (size_t)elems : 1, sizeof *data);
+  float *data = icn_arena_array(&graph->constants, elems > 0 ? (size_t)elems : 1, sizeof *data);
   if (name == NULL || data == NULL) return NULL;
   *value = icn_graph_add_constant(graph, name, shape, ICN_F32, data);
   return *value < 0 ? NULL : data;

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "lower.h"
+#include "plan_fit.h"
+#include "plan_memory.h"
 #include "quirks.h"
 
 static icn_status prepare(icn_lowering *lowering, icn_error *error) {
@@ -29,6 +31,12 @@ static icn_status prepare(icn_lowering *lowering, icn_error *error) {
     for (int i = 0; node->op == ICN_OP_CONCAT && i < node->input_count; i++) lowering->concat_uses[node->inputs[i]]++;
   }
   return ICN_OK;
+}
+
+double icn_plan_seconds(const icn_plan *plan) {
+  double seconds = 0;
+  for (size_t l = 0; l < plan->layer_count; l++) seconds += plan->layers[l].slices * plan->layers[l].choice.cost_seconds;
+  return seconds;
 }
 
 /* Which tuning lines a plan was made with. */
@@ -99,16 +107,40 @@ icn_status icn_plan_make_from(const icn_row_table *rows, const icn_graph *graph,
   }
 }
 
-icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
-                         icn_error *error) {
+/* What the device's own limits allow. */
+static icn_status make_for_device(const icn_row_table *rows, const icn_graph *graph, icn_device_desc *device,
+                                  const icn_plan_request *request, icn_plan *plan, icn_error *error) {
+  const icn_status status = icn_plan_make_from(rows, graph, device, request, plan, error);
+  if (status != ICN_DEVICE_MEMORY || device->memory_is_short) return status;
+  device->memory_is_short = true;
+  icn_error_clear(error);
+  return icn_plan_make_from(rows, graph, device, request, plan, error);
+}
+
+icn_status icn_plan_make_least(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *given, icn_plan *plan,
+                               uint64_t *least, icn_error *error) {
   const icn_row_table rows = {icn_row_at, icn_row_count()};
   icn_device_desc effective = *device; /* a description as it was recorded */
+  icn_plan_request request = {.memory_limit = 0};
+  *least = UINT64_MAX;
+  if (given != NULL) request = *given;
+  const bool limited = request.memory_limit > 0, kept = request.keep_values;
   icn_quirks_apply(&effective, NULL);
-  const icn_status status = icn_plan_make_from(&rows, graph, &effective, request, plan, error);
-  if (status != ICN_DEVICE_MEMORY || effective.memory_is_short) return status;
-  effective.memory_is_short = true;
-  icn_error_clear(error);
-  return icn_plan_make_from(&rows, graph, &effective, request, plan, error);
+  request.keep_values = kept && !limited;
+  const icn_status status = make_for_device(&rows, graph, &effective, &request, plan, error);
+  if (status != ICN_OK || !limited) return status;
+  request.keep_values = kept;
+  if (icn_plan_memory_of(plan, &effective).peak_bytes > request.memory_limit)
+    return icn_plan_fit(&rows, graph, &effective, &request, plan, least, error);
+  if (!kept) return status;
+  icn_plan_fini(plan);
+  return make_for_device(&rows, graph, &effective, &request, plan, error);
+}
+
+icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
+                         icn_error *error) {
+  uint64_t least;
+  return icn_plan_make_least(graph, device, request, plan, &least, error);
 }
 
 /* The graph's values that make up a constant of a layer: one, or two. */

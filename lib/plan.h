@@ -48,6 +48,12 @@ typedef struct icn_plan_other {
   icn_choice choice;
 } icn_plan_other;
 
+/* A layer's choice that is made beforehand, because memory is short (plan_fit.h). */
+typedef struct icn_fixed_choice {
+  icn_choice choice; /* row NULL: as selection has it */
+  const char *why;
+} icn_fixed_choice;
+
 typedef struct icn_plan_step {
   int layer, launch;
   int *depends; /* earlier steps whose bytes this one reads, or overwrites (reads before writes included) */
@@ -81,7 +87,11 @@ typedef struct icn_plan {
   uint64_t arena_bytes, arena_lower_bound_bytes; /* lower bound: most bytes alive at one step */
   uint64_t weight_bytes;
   uint64_t library_bytes;
-  const char *untuned; /* which tuning rows were left out and why: with them the plan was above a limit; NULL: none were */
+  uint64_t *alive_bytes; /* by step: activations and scratch */
+  const char *fitted;    /* what was done so that the plan needs no more memory than it may; NULL: nothing */
+  bool sliced_to_fit;    /* the slices are for memory's sake, not for that of caches */
+  double lost_seconds;   /* what a run is expected to take more because of that */
+  const char *untuned;   /* which tuning rows were left out and why: with them the plan was above a limit; NULL: none were */
 } icn_plan;
 
 typedef struct icn_plan_request {
@@ -89,11 +99,16 @@ typedef struct icn_plan_request {
   const char *forced_rows;
   bool keep_values; /* as disabling memory_reuse */
   bool why;
-  const icn_tunedb *tuning; /* NULL: none */
-  icn_precision precision;  /* of convolutions and matrix products with constant weights: FP32 or FP16W */
+  const icn_tunedb *tuning;      /* NULL: none */
+  icn_precision precision;       /* of convolutions and matrix products with constant weights: FP32 or FP16W */
+  uint64_t memory_limit;         /* bytes that icn_plan_memory.peak_bytes may be at most; 0: what the device has */
+  const icn_fixed_choice *fixed; /* by graph node; NULL: none. For plan_fit.c. */
 } icn_plan_request;
 
-/* The graph must outlive the plan. Fails: ICN_UNSUPPORTED (no row applies), ICN_NO_MEMORY, and as icn_plan_check_limits does. */
+/* Seconds that a run takes by what is expected of its layers. */
+double icn_plan_seconds(const icn_plan *plan);
+/* The graph must outlive the plan. With a memory limit: as fast a plan as fits (plan_fit.h). Fails: ICN_UNSUPPORTED (no row applies),
+ * ICN_NO_MEMORY, ICN_DEVICE_MEMORY (no plan fits the limit), and as icn_plan_check_limits does. */
 icn_status icn_plan_make(const icn_graph *graph, const icn_device_desc *device, const icn_plan_request *request, icn_plan *plan,
                          icn_error *error);
 void icn_plan_fini(icn_plan *plan);

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "plan.h"
+#include "plan_memory.h"
 
 /* ---------------------------------------------------------------- launches */
 
@@ -115,17 +115,16 @@ static icn_status check_memory(const icn_plan *plan, const icn_graph *graph, con
   icn_status status = ICN_OK;
   static const char *const what[] = {"the activations",     "input", "output", "constant", "the weights of layer", "zeros for",
                                      "CLBlast's memory for"};
-  uint64_t sum = 0;
   for (size_t b = 0; b < plan->buffer_count; b++) {
     const icn_plan_buffer *buffer = &plan->buffers[b];
     ICN_REQUIRE(buffer->bytes <= device->max_allocation_bytes, ICN_DEVICE_MEMORY,
                 "%s '%s' needs %" PRIu64 " bytes, device '%s' allocates at most %" PRIu64 " bytes at once", what[buffer->kind],
                 owner(plan, graph, buffer), buffer->bytes, device->name, device->max_allocation_bytes);
-    sum += buffer->bytes;
-    ICN_REQUIRE(sum <= device->global_bytes, ICN_DEVICE_MEMORY,
-                "the plan needs more than the %" PRIu64 " bytes of device '%s': %" PRIu64 " for activations, %" PRIu64 " for weights",
-                device->global_bytes, device->name, plan->arena_bytes, plan->weight_bytes);
   }
+  const icn_plan_memory memory = icn_plan_memory_of(plan, device);
+  ICN_REQUIRE(memory.peak_bytes <= device->global_bytes, ICN_DEVICE_MEMORY,
+              "the plan needs more than the %" PRIu64 " bytes of device '%s': %" PRIu64 " for activations, %" PRIu64 " for weights",
+              device->global_bytes, device->name, plan->arena_bytes, plan->weight_bytes);
 done:
   return status;
 }

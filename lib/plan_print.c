@@ -1,9 +1,10 @@
 /* The plan as a person reads it. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cost.h"
-#include "plan.h"
+#include "plan_memory.h"
 
 enum { MOST_NAME = 44, MOST_KEY = 84, MOST_ROW = 24 };
 
@@ -25,7 +26,9 @@ static widths measure(const icn_plan *plan) {
     widen(&w.name, strlen(plan->layers[l].name), MOST_NAME);
     widen(&w.key, strlen(icn_problem_key(&plan->layers[l].problem, key)), MOST_KEY);
     widen(&w.row, strlen(plan->layers[l].choice.row->name), MOST_ROW);
-    if (strcmp(plan->layers[l].choice.rule, "forced") == 0 || plan->layers[l].choice.tuned) w.rule = (int)strlen("forced") + 2;
+    if (strcmp(plan->layers[l].choice.rule, "forced") == 0 || strcmp(plan->layers[l].choice.rule, "memory") == 0 ||
+        plan->layers[l].choice.tuned)
+      w.rule = (int)strlen("forced") + 2;
   }
   return w;
 }
@@ -79,16 +82,17 @@ static void print_slices(const icn_plan *plan, icn_text *text) {
   if (plan->slices <= 1) return;
   icn_text_append(text, "the batch goes through ");
   append_count(text, plan->sliced_end - plan->sliced_begin, "launch", "launches");
-  icn_text_append(text, " in %d slices, one after the other, so that activations stay in the caches; then on as a whole\n", plan->slices);
+  icn_text_append(text, " in %d slices, one after the other, %s; then on as a whole\n", plan->slices,
+                  !plan->sliced_to_fit ? "so that activations stay in the caches" : "so that fewer activations are there at once");
 }
 
 static void print_totals(const icn_plan *plan, icn_text *text) {
-  double flop = 0, seconds = 0;
+  const double seconds = icn_plan_seconds(plan);
+  double flop = 0;
   size_t programs = 0, copies = 0;
   const size_t launches = plan->step_count + (plan->sliced_end - plan->sliced_begin) * (size_t)(plan->slices - 1);
   for (size_t l = 0; l < plan->layer_count; l++) {
     flop += plan->layers[l].slices * icn_problem_flop(&plan->layers[l].problem);
-    seconds += plan->layers[l].slices * plan->layers[l].choice.cost_seconds;
     if (plan->layers[l].problem.op == ICN_OP_COPY) copies++;
   }
   for (size_t s = 0; s < plan->step_count; s++) programs += first_of_program(plan, s) ? 1 : 0;
@@ -116,6 +120,23 @@ static void print_totals(const icn_plan *plan, icn_text *text) {
   icn_text_append(text, "\n");
 }
 
+static void print_part(icn_text *text, uint64_t bytes, const char *what) {
+  if (bytes > 0) icn_text_append(text, " + %" PRIu64 " %s", bytes, what);
+}
+
+/* To the byte, so that it can be compared with what a driver counts. */
+static void print_memory(const icn_plan *plan, const icn_device_desc *device, icn_text *text) {
+  const icn_plan_memory memory = icn_plan_memory_of(plan, device);
+  icn_text_append(text, "device memory, exactly: %" PRIu64 " bytes at the peak = %" PRIu64 " activations and scratch", memory.peak_bytes,
+                  memory.arena_bytes);
+  print_part(text, memory.weight_bytes, "weights");
+  print_part(text, memory.padding_bytes, "between weights");
+  print_part(text, memory.input_bytes, "inputs");
+  print_part(text, memory.output_bytes, "outputs");
+  print_part(text, memory.library_bytes, "CLBlast's own");
+  icn_text_append(text, "\n");
+}
+
 void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_device_desc *device, icn_text *text) {
   char shape[ICN_SHAPE_TEXT_BYTES];
   widths w = measure(plan);
@@ -138,6 +159,8 @@ void icn_plan_print(const icn_plan *plan, const icn_graph *graph, const icn_devi
   for (size_t l = 0; l < plan->layer_count; l++) print_layer(&plan->layers[l], &w, text);
   icn_text_append(text, "\n");
   if (plan->untuned != NULL) icn_text_append(text, "%s\n", plan->untuned);
+  if (plan->fitted != NULL) icn_text_append(text, "%s\n", plan->fitted);
   print_slices(plan, text);
   print_totals(plan, text);
+  print_memory(plan, device, text);
 }

@@ -57,6 +57,14 @@ static void find_lives(const icn_lowering *lowering, icn_memory_piece *pieces) {
   }
 }
 
+static icn_status count_alive(icn_plan *plan, const icn_memory_piece *pieces, size_t count, icn_error *error) {
+  plan->alive_bytes = icn_arena_array(&plan->arena, plan->step_count + 1, sizeof *plan->alive_bytes);
+  if (plan->alive_bytes == NULL) return out_of_memory(error, plan->step_count * sizeof *plan->alive_bytes);
+  for (size_t i = 0; i < count; i++)
+    for (int s = pieces[i].first; s >= 0 && s <= pieces[i].last; s++) plan->alive_bytes[s] += icn_arena_aligned(pieces[i].bytes);
+  return ICN_OK;
+}
+
 static icn_status plan_arena(icn_lowering *lowering, icn_memory_piece *pieces, icn_error *error) {
   icn_status status = ICN_OK;
   icn_plan *plan = lowering->plan;
@@ -207,6 +215,7 @@ icn_status icn_plan_finish(icn_lowering *lowering, icn_error *error) {
   if (pieces == NULL || buffer_of == NULL) return out_of_memory(error, lowering->storage_count * sizeof *pieces);
   ICN_TRY(make_steps(plan, error));
   find_lives(lowering, pieces);
+  ICN_TRY(count_alive(plan, pieces, lowering->storage_count, error));
   ICN_TRY(plan_arena(lowering, pieces, error));
   ICN_TRY(make_buffers(lowering, buffer_of, error));
   for (size_t l = 0; l < plan->layer_count; l++) {

@@ -95,7 +95,7 @@ void icn_winograd_fused_configure(const icn_problem *problem, bool folded, const
   memset(config, 0, sizeof *config);
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
     const icn_winograd_sizes w = icn_winograd_fused_sizes(problem, folded, *m);
-    if (!icn_winograd_tile_ok(&w, *m)) continue;
+    if (!icn_winograd_tile_ok(&w, *m) || (least >= 0 && !icn_winograd_m_wanted(device, *m))) continue;
     for (int t = 0; t < TILE_COUNT; t++) {
       if (TILES[t][2] != width) continue;
       icn_config candidate = {{*m, TILES[t][0], TILES[t][1], TILES[t][2]}};

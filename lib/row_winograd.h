@@ -21,8 +21,12 @@ icn_winograd_sizes icn_winograd_sizes_of(const icn_problem *problem, int m);
 /* The same, `folded`: of a problem of stride 2 with 2 x 2 pixels folded into one (row_winograd_s2d.c). */
 icn_winograd_sizes icn_winograd_fused_sizes(const icn_problem *problem, bool folded, int m);
 
-/* m of F(m, r) that are tried, ended by 0. */
+/* m of F(m, r) that are tried, the least first, ended by 0. */
 extern const int32_t icn_winograd_ms[];
+/* False for an m that the device's description asks to do without (most_winograd_m). */
+static inline bool icn_winograd_m_wanted(const icn_device_desc *device, int32_t m) {
+  return device->most_winograd_m == 0 || m <= device->most_winograd_m;
+}
 /* Operations of the transforms of all tiles, each as one multiply-add; of the products. */
 double icn_winograd_input_flop(const icn_winograd_sizes *w, int m);
 double icn_winograd_output_flop(const icn_winograd_sizes *w, int m);

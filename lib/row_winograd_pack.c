@@ -67,9 +67,8 @@ double icn_winograd_output_flop(const icn_winograd_sizes *w, int m) {
 double icn_winograd_product_flop(const icn_winograd_sizes *w) { return 2.0 * (double)(w->points * w->tiles) * (double)(w->depth * w->s.k); }
 
 bool icn_winograd_tile_ok(const icn_winograd_sizes *w, int m) {
-  icn_winograd tile;
   const int most = w->dims == 1 ? ICN_WINOGRAD_MAX_N : w->stride == 1 ? MOST_SIDE : MOST_SIDE_STRIDE2;
-  return w->n <= most && icn_winograd_make(m, w->r, w->stride, &tile);
+  return w->n <= most && icn_winograd_exists(m, w->r, w->stride);
 }
 
 static bool window_ok(const icn_problem *problem) {

@@ -117,7 +117,7 @@ static void configure(const product_row *row, const icn_problem *problem, const 
   double least = -1;
   for (const int32_t *m = icn_winograd_ms; *m != 0; m++) {
     const icn_winograd_sizes w = icn_winograd_sizes_of(problem, *m);
-    if (!tile_ok(row, &w, *m)) continue;
+    if (!tile_ok(row, &w, *m) || (least >= 0 && !icn_winograd_m_wanted(device, *m))) continue;
     const icn_problem product = icn_winograd_product(&w);
     icn_config inner, candidate = {{*m}};
     row->configure(&product, device, &inner);

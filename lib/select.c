@@ -107,18 +107,17 @@ static bool packs_too_much(const icn_row *row, const icn_problem *problem, const
   return true;
 }
 
+bool icn_select_may(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                    icn_reason *why_not) {
+  if (icn_list_has(device->refused_rows, row->name)) return icn_decline(why_not, "the device refuses its kernel");
+  if (is_listed(forced_rows, row->name, true)) return icn_decline(why_not, "it is excluded by name");
+  return icn_row_common_ok(problem, why_not) && row->applies(problem, device, why_not);
+}
+
 static candidate examine(const question *q, const icn_row *row) {
   candidate found;
   memset(&found, 0, sizeof found);
-  if (icn_list_has(q->device->refused_rows, row->name)) {
-    (void)icn_decline(&found.reason, "the device refuses its kernel");
-    return found;
-  }
-  if (is_listed(q->forced_rows, row->name, true)) {
-    (void)icn_decline(&found.reason, "it is excluded by name");
-    return found;
-  }
-  found.applies = icn_row_common_ok(q->problem, &found.reason) && row->applies(q->problem, q->device, &found.reason);
+  found.applies = icn_select_may(row, q->problem, q->device, q->forced_rows, &found.reason);
   if (!found.applies) return found;
   row->configure(q->problem, q->device, &found.config);
   look_for_tuning(q, row, &found);

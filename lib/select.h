@@ -9,7 +9,7 @@
 typedef struct icn_choice {
   const icn_row *row;
   icn_config config;
-  const char *rule;    /* "forced", "tuned", "shipped", "cost", "only" */
+  const char *rule;    /* "forced", "tuned", "shipped", "cost", "only", "memory" (plan_fit.h) */
   double cost_seconds; /* expected, or as measured by the tuner */
   bool tuned;          /* configured as a tuning line says (forced rows can be, too) */
   bool shipped;        /* and that line came with the library */
@@ -21,5 +21,9 @@ typedef struct icn_choice {
  * Fails: ICN_UNSUPPORTED with the problem's key and every row's reason. `name` is the layer's, for the sentence. */
 icn_status icn_select(const icn_problem *problem, const icn_device_desc *device, const char *forced_rows, const char *name,
                       icn_choice *choice, icn_text *why, icn_error *error);
+
+/* Comes the row into question: it is not refused by the device, not excluded by name, and applies. `why_not` may be NULL. */
+bool icn_select_may(const icn_row *row, const icn_problem *problem, const icn_device_desc *device, const char *forced_rows,
+                    icn_reason *why_not);
 
 #endif

@@ -124,11 +124,11 @@ static double cache_bytes(const icn_device_desc *device) {
   return icn_cost_core_cache(device) * (device->compute_units > 0 ? device->compute_units : 1);
 }
 
-/* Seconds that a node takes less in `slices` slices; negative: more. */
-static double gain(const search *s, const icn_node *node, double slices) {
+/* Seconds that a node takes less in `slices` slices; negative: more. `cached`: what a slice writes is in the caches when it is read. */
+static double gain(const search *s, const icn_node *node, double slices, bool cached) {
   if (moves_nothing(node)) return 0;
   const double activations = activation_bytes(s->graph, node), again = (slices - 1) * WEIGHT_SHARE * input_bytes(s->graph, node, true);
-  const double saved = activations > cache_bytes(s->device) ? activations + bytes_of(s->graph, node->output) : 0;
+  const double saved = cached && activations > cache_bytes(s->device) ? activations + bytes_of(s->graph, node->output) : 0;
   return (saved - again) / icn_cost_bytes_per_second(s->device) - (slices - 1) * icn_cost_launch_seconds(s->device);
 }
 
@@ -178,7 +178,7 @@ static int best_cut(search *s, int64_t slice_images) {
   double sum = 0, most = 0;
   for (int n = 0; n < (int)s->graph->node_count && add_node(s, &s->graph->nodes[n]); n++) {
     if (s->graph->nodes[n].op == ICN_OP_NONE) continue;
-    sum += gain(s, &s->graph->nodes[n], (double)(s->images / slice_images));
+    sum += gain(s, &s->graph->nodes[n], (double)(s->images / slice_images), true);
     if (sum <= most || value_across(s, n + 1) < 0 || !inputs_are_on_one_side(s, n + 1)) continue;
     most = sum;
     best = n + 1;
@@ -291,6 +291,48 @@ icn_status icn_slice_nodes(icn_graph *graph, int nodes, int64_t slice_images, bo
 done:
   end_search(&s);
   return status;
+}
+
+/* How many places there are where slices can end; *nodes: number `wanted` of them. */
+static int count_cuts(search *s, int wanted, int *nodes) {
+  int count = 0;
+  for (int n = 0; n < (int)s->graph->node_count && add_node(s, &s->graph->nodes[n]); n++) {
+    if (s->graph->nodes[n].op == ICN_OP_NONE || value_across(s, n + 1) < 0 || !inputs_are_on_one_side(s, n + 1)) continue;
+    if (count++ == wanted) *nodes = n + 1;
+  }
+  return count;
+}
+
+static double gain_of(const search *s, int nodes, int64_t slice_images) {
+  const bool cached = s->device->kind == ICN_DEVICE_CPU && slice_images <= images_of_a_slice(s);
+  double sum = 0;
+  for (int n = 0; n < nodes; n++)
+    if (s->graph->nodes[n].op != ICN_OP_NONE) sum += gain(s, &s->graph->nodes[n], (double)(s->images / slice_images), cached);
+  return sum;
+}
+
+/* What icn_slice_batch gains. */
+static double usual_gain(search *s) {
+  const int64_t slice_images = images_of_a_slice(s);
+  if (s->device->kind != ICN_DEVICE_CPU || slice_images >= s->images) return 0;
+  return gain_of(s, best_cut(s, slice_images), slice_images);
+}
+
+icn_status icn_slice_part(icn_graph *graph, const icn_device_desc *device, int64_t slice_images, int part, int parts, bool *sliced,
+                          double *lost_seconds, icn_error *error) {
+  icn_status status = ICN_OK;
+  search s;
+  int nodes = 0;
+  *sliced = false;
+  ICN_TRY(begin_search(&s, graph, device, error));
+  if (graph->input_count == 0 || s.images < 2 || slice_images < 1 || s.images % slice_images != 0) goto done;
+  const int cuts = count_cuts(&s, -1, &nodes);
+  if (cuts > 0) (void)count_cuts(&s, (cuts * part + parts - 1) / parts - 1, &nodes);
+  const double lost = usual_gain(&s) - gain_of(&s, nodes, slice_images);
+  *lost_seconds = lost > 0 ? lost : 0;
+done:
+  end_search(&s);
+  return status == ICN_OK && nodes > 0 ? icn_slice_nodes(graph, nodes, slice_images, sliced, error) : status;
 }
 
 icn_status icn_slice_batch(icn_graph *graph, const icn_device_desc *device, const char *disabled, icn_error *error) {

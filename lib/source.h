@@ -85,11 +85,10 @@ icn_status icn_onnx_parse(const void *data, size_t bytes, const icn_external *ex
 
 /* A built-in network: `spec` is what follows "builtin:", e.g. "inception_v3:input=299,classes=1000,seed=1". Weights come from an integer
  * generator, the same bits everywhere, scaled so that activations keep their range. Fails: ICN_ARGUMENT (names and options that exist are
- * listed). */
+ * listed, and the smallest input), ICN_NO_MEMORY. */
 icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *error);
-/* The names of those there are. */
-size_t icn_builtin_count(void);
-const char *icn_builtin_name(size_t index);
+/* Only its layers: the list and all that it refers to lie in the source's arena. */
+icn_status icn_builtin_layers(const char *spec, icn_source *source, const icn_builtin_layer **layers, size_t *count, icn_error *error);
 
 /* The graph of `source` for given input shapes: names resolved, sorted, attributes checked, shapes inferred, constants folded, operators
  * translated into canonical operations. `batch` fills an open first dimension (0: 1). Constants refer to the source's data, so it must

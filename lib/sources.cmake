@@ -47,7 +47,12 @@ set(ICN_LIB_SOURCES
   lib/plan_access.c
   lib/plan_check.c
   lib/plan_limits.c
+  lib/plan_memory.c
+  lib/fit_options.c
+  lib/plan_fit.c
+  lib/plan_network.c
   lib/plan_print.c
+  lib/plan_schedule.c
   lib/row_conv_gpu.c
   lib/row_conv_item.c
   lib/row_conv_first.c
@@ -109,6 +114,11 @@ set(ICN_LIB_SOURCES
   lib/import_table.c
   lib/builtin.c
   lib/builtin_net.c
+  lib/builtin_weights.c
+  lib/builtin_options.c
+  lib/builtin_googlenet.c
+  lib/builtin_bn_inception.c
+  lib/builtin_inception_v2.c
   lib/builtin_inception_v3.c
   lib/row_clblast.c
   lib/network_layers.c
@@ -121,4 +131,7 @@ set(ICN_LIB_SOURCES
   lib/case_reduce.c
   lib/case_move.c
   lib/bench_classes.c
+  lib/problem_part.c
+  lib/part_check.c
+  lib/kernel_log.c
 )

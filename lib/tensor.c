@@ -112,3 +112,18 @@ bool icn_view_equal(const icn_view *a, const icn_view *b) {
   return icn_shape_equal(&a->shape, &b->shape) && a->offset == b->offset &&
          memcmp(a->stride, b->stride, sizeof(int64_t) * (size_t)a->shape.rank) == 0;
 }
+
+void icn_view_gather(const icn_view *view, const float *base, float *data) {
+  const int rank = view->shape.rank;
+  const int64_t elems = icn_shape_elems(&view->shape);
+  int64_t index[ICN_MAX_RANK] = {0}, at = view->offset;
+  for (int64_t i = 0; i < elems; i++) {
+    memcpy(&data[i], &base[at], sizeof *data); /* a float that is none keeps its bits */
+    for (int k = rank - 1; k >= 0; k--) {
+      at += view->stride[k];
+      if (++index[k] < view->shape.dim[k]) break;
+      at -= view->stride[k] * view->shape.dim[k];
+      index[k] = 0;
+    }
+  }
+}

@@ -46,5 +46,7 @@ bool icn_view_is_dense(const icn_view *view);
 /* One past the largest element index that the view touches, offset included (0 when empty). */
 int64_t icn_view_extent(const icn_view *view);
 bool icn_view_equal(const icn_view *a, const icn_view *b);
+/* Elements of `view` (its offset included) in base[] as dense data in the model's order; of any type of 4 bytes. */
+void icn_view_gather(const icn_view *view, const float *base, float *data);
 
 #endif

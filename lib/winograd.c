@@ -108,11 +108,17 @@ static void place_phase(icn_winograd *w, const icn_winograd *phase, int first, i
   }
 }
 
-bool icn_winograd_make(int m, int r, int stride, icn_winograd *w) {
-  const int n = stride == 1 ? m + r - 1 : 2 * m + r - 2;
+static int points_of(int m, int r, int stride) { return stride == 1 ? m + r - 1 : 2 * m + r - 2; }
+
+bool icn_winograd_exists(int m, int r, int stride) {
   if ((m != 2 && m != 3 && m != 4 && m != 6) || stride < 1 || stride > 2) return false;
   if (r != 3 && r != 5 && r != 7 && (stride == 2 || (r != 2 && r != 4))) return false;
-  if (n > ICN_WINOGRAD_MAX_N) return false;
+  return points_of(m, r, stride) <= ICN_WINOGRAD_MAX_N;
+}
+
+bool icn_winograd_make(int m, int r, int stride, icn_winograd *w) {
+  if (!icn_winograd_exists(m, r, stride)) return false;
+  const int n = points_of(m, r, stride);
   if (stride == 1) {
     make_phase(m, r, w);
     return true;

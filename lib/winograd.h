@@ -36,6 +36,7 @@ typedef struct icn_winograd {
 /* False when there are no points for these. There are for r = 3, 5 and 7, with m = 2, 3, 4, 6 and stride 1, and with stride 2 as far as n
  * is not above ICN_WINOGRAD_MAX_N; with stride 1 for r = 2 and 4, too (what 3 and 7 taps of stride 2 are once pixels are folded). */
 bool icn_winograd_make(int m, int r, int stride, icn_winograd *made);
+bool icn_winograd_exists(int m, int r, int stride); /* the same answer, without the matrices: selection asks some thousand times */
 double icn_rational_double(icn_rational x);
 
 /* Vector operations (additions, multiplications, multiply-adds) of one B^T d and one A^T m, as the emitted code has them. */

@@ -125,7 +125,9 @@ static double total_flop(const icn_executor *executor) {
 
 static void add_row(table *t, const icn_executor *executor, const timing *time, const tensors *inputs) {
   const icn_device *device = icn_executor_device(executor);
-  icn_memory_info memory = icn_executor_memory(executor);
+  icn_memory_account memory;
+  icn_memory_account_init(&memory);
+  (void)icn_executor_account(executor, &memory, NULL);
   char label[16], bytes[BYTES_TEXT_BYTES];
   bool is_reference = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE;
   double flop = total_flop(executor);
@@ -141,7 +143,7 @@ static void add_row(table *t, const icn_executor *executor, const timing *time, 
   if (is_reference)
     table_add(t, "-"); /* it has no plan, so none that is known beforehand */
   else
-    table_add(t, "%s", bytes_text((double)(memory.arena_bytes + memory.weight_bytes + memory.input_bytes + memory.output_bytes), bytes));
+    table_add(t, "%s", bytes_text((double)memory.peak_bytes, bytes));
 }
 
 /* A layer cannot be faster than its row's arithmetic and memory traffic allow: the longer of the two at the measured peaks. 0: unknown. */
@@ -229,6 +231,9 @@ static void print_layers(const bench *b, const icn_executor *executor, const lay
 static cJSON *add_json(const bench *b, const icn_executor *executor, const timing *time, const tensors *inputs) {
   cJSON *o = json_object_in(b->results);
   icn_memory_info memory = icn_executor_memory(executor);
+  icn_memory_account account;
+  icn_memory_account_init(&account);
+  (void)icn_executor_account(executor, &account, NULL);
   json_device(o, "device", icn_executor_device(executor));
   json_real(o, "batch", batch_of(inputs));
   json_whole(o, "runs", time->runs);
@@ -242,6 +247,8 @@ static cJSON *add_json(const bench *b, const icn_executor *executor, const timin
   json_whole(o, "weight_bytes", memory.weight_bytes);
   json_whole(o, "input_bytes", memory.input_bytes);
   json_whole(o, "output_bytes", memory.output_bytes);
+  json_whole(o, "weight_padding_bytes", account.padding_bytes);
+  json_whole(o, "peak_bytes", account.peak_bytes);
   return o;
 }
 
@@ -342,6 +349,9 @@ static int run(int argc, char **argv) {
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),
       SESSION_TUNING_OPTION(b.so),
+      SESSION_SCHEDULE_OPTION(b.so),
+      SESSION_MEMORY_OPTION(b.so),
+      SESSION_SELF_TEST_OPTION(b.so),
       SESSION_CORES_OPTION(b.so),
       SESSION_MODEL_OPTIONS(b.so),
   };

@@ -225,7 +225,7 @@ static int check_model(check *c, const char *path) {
 }
 
 static int run(int argc, char **argv) {
-  check c = {.ro = recipe_options_none(), .tolerance = -1};
+  check c = {.ro = recipe_options_none(), .so = {.self_test = "off"}, .tolerance = -1}; /* it tests more, and shows what it finds */
   const option options[] = {
       {"image", "FILE", OPTION_TEXT, &c.image, 0, 0, "the picture to run; default: seeded random numbers from 0 to 1"},
       {"layers", NULL, OPTION_FLAG, &c.layers, 0, 0, "print a line for each layer"},
@@ -234,6 +234,8 @@ static int run(int argc, char **argv) {
       SESSION_BATCH_OPTION(c.so),
       SESSION_DEVICE_OPTION(c.so),
       SESSION_TUNING_OPTION(c.so),
+      SESSION_SCHEDULE_OPTION(c.so),
+      SESSION_MEMORY_OPTION(c.so),
       SESSION_CORES_OPTION(c.so),
       SESSION_MODEL_OPTIONS(c.so),
       RECIPE_OPTIONS(c.ro),

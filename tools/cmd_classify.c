@@ -169,7 +169,9 @@ static int run(int argc, char **argv) {
       {"json", NULL, OPTION_FLAG, &c.json, 0, 0, "print JSON"},
       RECIPE_OPTIONS(c.ro),
       SESSION_DEVICE_OPTION(c.so),
+      SESSION_SELF_TEST_OPTION(c.so),
       SESSION_CORES_OPTION(c.so),
+      SESSION_MEMORY_OPTION(c.so),
       SESSION_MODEL_OPTIONS(c.so),
   };
   text_list images = {0};

@@ -125,6 +125,7 @@ static int plan_model(plan *p, const char *path) {
   options.disabled_passes = p->so.passes_off;
   options.forced_rows = session_rows(&p->so, p->rows);
   options.precision = session_precision(&p->so);
+  options.memory_limit = p->so.memory_limit;
   options.why = p->why;
   if (code == TOOL_OK && device_text != NULL) {
     options.device_text = device_text;
@@ -146,6 +147,7 @@ static int run(int argc, char **argv) {
       {"sources", "DIR", OPTION_TEXT, &p.sources_dir, 0, 0, "write the program sources there, as they would be built"},
       SESSION_DEVICE_OPTION(p.so),
       SESSION_TUNING_OPTION(p.so),
+      SESSION_MEMORY_OPTION(p.so),
       SESSION_MODEL_OPTIONS(p.so),
   };
   text_list positionals = {0};
@@ -167,7 +169,8 @@ const command command_plan = {"plan",
                               "M.onnx [--device-file FILE] [--why] [--sources DIR] [options]",
                               "shows what will run on a device, and why",
                               "Prints the plan that a model gets on a device: one line a layer (name, problem, kernel row, work), then the "
-                              "totals. Nothing is run. Times are expected ones, from the rates of the device: assumed, or measured where "
+                              "totals, with the device memory that it takes, to the byte. Nothing is run. Times are "
+                              "expected ones, from the rates of the device: assumed, or measured where "
                               "--device-file brings them. The problem's text is the key by which the tests, the benchmark and selection "
                               "know it: kN is N output channels, rHxW the "
                               "window, s its stride, p its padding; y:/256+64 means that the output is written into a tensor of 256 "

@@ -40,7 +40,7 @@ int report_step(report *r, bool now, const char *shown, const char *format, ...)
     progress_show_part(shown, part < 1 ? part : 1, seconds_left(r, time - r->began));
     r->shown = time;
   }
-  return now || report_file_is_due() ? report_file_write(report_json(r)) : TOOL_OK;
+  return r->path != NULL && (now || report_file_is_due()) ? report_file_write(report_json(r)) : TOOL_OK;
 }
 
 static int stages(report *r) {

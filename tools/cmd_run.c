@@ -310,6 +310,9 @@ static int run(int argc, char **argv) {
       SESSION_BATCH_OPTION(j.so),
       SESSION_DEVICE_OPTION(j.so),
       SESSION_TUNING_OPTION(j.so),
+      SESSION_SCHEDULE_OPTION(j.so),
+      SESSION_MEMORY_OPTION(j.so),
+      SESSION_SELF_TEST_OPTION(j.so),
       SESSION_CORES_OPTION(j.so),
       SESSION_MODEL_OPTIONS(j.so),
   };

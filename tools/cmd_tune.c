@@ -160,7 +160,7 @@ static int run(int argc, char **argv) {
   tune t = {.budget = -1};
   const option options[] = {
       {"all", NULL, OPTION_FLAG, &t.all, 0, 0,
-       "the networks that the library has built in, in batches of 1 and 8 (or of --batch), and the models named beside it"},
+       "builtin:inception_v3 and builtin:googlenet_bn, in batches of 1 and 8 (or of --batch), and the models named beside it"},
       {"budget", "SECONDS", OPTION_REAL, &t.budget, 0, 1e6,
        "stop after about so long, all models together; default 300, with --all 1800; 0 measures nothing"},
       {"out", "FILE", OPTION_TEXT, &t.path, 0, 0, "the tuning file to add to; default: CLINCEPTION_TUNE_FILE, else the user's own"},
@@ -188,14 +188,15 @@ const command command_tune = {
     "The results are lines of a text file, which from then on decides for every program that uses the library: 'clinception plan --why' "
     "shows it. Each line is checked again for the device and the problem before it is used, so that no file can make a result wrong. The "
     "file is sorted and may be kept under version control; two tuners may write to it at once. Written is after every problem: Ctrl-C "
-    "loses nothing, and the next run goes on with what is missing; what the file knows already is left as it is. --all tunes the networks "
-    "that the library has built in (and the models that are named beside it) within one budget, a problem that several of them have "
+    "loses nothing, and the next run goes on with what is missing; what the file knows already is left as it is. --all tunes "
+    "builtin:inception_v3 and builtin:googlenet_bn (and the models that are named beside it) within one budget, a problem that several of "
+    "them have "
     "once. Results are for one batch: tune each that you use. Let the machine be idle meanwhile. Where this file says nothing, lines that "
     "came with the library decide on devices like those they were measured on, then the expected times. CLINCEPTION_TUNE_FILE=shipped "
     "ignores this file, CLINCEPTION_TUNE_FILE=none all results.",
     "  clinception tune M.onnx                          # five minutes, for the default device\n"
     "  clinception tune M.onnx --batch 8 --budget 3600\n"
-    "  clinception tune --all                           # half an hour, for the built-in networks\n"
+    "  clinception tune --all                           # half an hour, for Inception-v3 and GoogLeNet\n"
     "  clinception tune --all M.onnx --batch 1          # and for this one, a picture at a time\n"
     "  clinception tune M.onnx --dry-run                # what there is to measure\n"
     "  clinception tune M.onnx --out mine.txt && CLINCEPTION_TUNE_FILE=mine.txt clinception bench M.onnx\n",

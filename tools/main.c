@@ -6,8 +6,9 @@
 #include "commands.h"
 #include "terminal.h"
 
-static const command *const commands[] = {&command_devices, &command_classify, &command_run,  &command_bench,
-                                          &command_plan,    &command_check,    &command_tune, &command_report};
+static const command *const commands[] = {&command_devices, &command_classify, &command_run,      &command_bench,
+                                          &command_plan,    &command_check,    &command_tune,     &command_report,
+                                          &command_models,  &command_cache,    &command_selftest, &command_quarantine};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {
@@ -15,22 +16,25 @@ static void print_overview(void) {
       "usage: clinception SUBCOMMAND [options]\n\n"
       "Runs Inception networks (and other CNNs) from ONNX files on any OpenCL device.\n\n"
       "subcommands:\n");
-  for (size_t i = 0; i < COMMAND_COUNT; i++) printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
   printf(
       "\n'clinception SUBCOMMAND --help' explains one of them with examples. Wherever a model file is expected,\n"
-      "'builtin:inception_v3' (synthetic weights) does as well.\n\n"
+      "a built-in network such as 'builtin:inception_v3' (synthetic weights) does as well; 'clinception models' lists them.\n\n"
       "options:\n"
       "  --version  show the version\n"
       "  --help     show this text\n\n"
       "environment:\n"
       "  CLINCEPTION_OPENCL_LIBRARY   the OpenCL library to open instead of the system's, or none\n"
       "  CLINCEPTION_CLBLAST_LIBRARY  the CLBlast library to open instead of the system's, or none\n"
-      "  CLINCEPTION_CACHE_DIR        where built programs are kept, or none\n"
+      "  CLINCEPTION_CACHE_DIR        where built programs and packed weights are kept, or none\n"
+      "  CLINCEPTION_CACHE_BYTES      how much packed weights take there at most; default 1 GiB, 0: none are kept\n"
       "  CLINCEPTION_TUNE_FILE        what 'clinception tune' found; shipped: only what came with the library; none: neither\n"
+      "  CLINCEPTION_SELF_TEST        on (default), off, or always: kernels are tested before their first use\n"
       "  CLINCEPTION_KERNEL_DIR       read kernel sources from here (for developers)\n\n"
       "exit code: 0 done, 1 failed, 2 wrong usage; every error is one sentence on standard error\n\n"
       "start here:\n"
       "  clinception devices\n"
+      "  clinception models\n"
       "  clinception bench builtin:inception_v3\n");
 }
 
@@ -45,7 +49,9 @@ static int unknown_command(const char *name) {
 static int dispatch(int argc, char **argv) {
   if (argc < 2)
     return tool_usage(
-        "a subcommand is missing: devices, classify, run, bench, plan, check, tune or report ('clinception --help' explains them)");
+        "a subcommand is missing: devices, classify, run, bench, plan, check, tune, report, models, cache, selftest or quarantine "
+        "('clinception --help' "
+        "explains them)");
   const char *name = argv[1];
   if (strcmp(name, "--version") == 0) {
     printf("clinception %s\n", icn_version());

@@ -130,6 +130,32 @@ static int set_numbers(const command *c, const option *o, const char *text) {
   return TOOL_OK;
 }
 
+/* A number with a unit of bytes behind it; false for what is none, is below one byte or beyond 2^62. */
+static bool read_bytes(const char *text, uint64_t *bytes) {
+  static const struct {
+    const char *name;
+    double bytes;
+  } UNITS[] = {{"", 1},     {"B", 1},    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
+               {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6},     {"GB", 1e9},        {"TB", 1e12}};
+  const char *end = text;
+  double number = 0.0;
+  if (strpbrk(text, "eExXpP") != NULL || !read_number(text, &end, &number)) return false;
+  while (*end == ' ') end++;
+  for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
+    if (strcmp(end, UNITS[i].name) != 0) continue;
+    number *= UNITS[i].bytes;
+    if (!(number >= 1.0 && number <= 0x1p62)) return false;
+    *bytes = (uint64_t)number;
+    return true;
+  }
+  return false;
+}
+
+static int set_bytes(const command *c, const option *o, const char *text) {
+  if (read_bytes(text, o->target)) return TOOL_OK;
+  return tool_usage("%s: option --%s expects a number of bytes, such as 104857600, 100MiB or 1.5GiB, got '%s'", c->name, o->name, text);
+}
+
 static int set_value(const command *c, const option *o, const char *text) {
   switch (o->kind) {
     case OPTION_FLAG:
@@ -140,6 +166,8 @@ static int set_value(const command *c, const option *o, const char *text) {
       return set_number(c, o, text);
     case OPTION_REALS:
       return set_numbers(c, o, text);
+    case OPTION_BYTES:
+      return set_bytes(c, o, text);
     case OPTION_TEXT:
     case OPTION_TEXTS:
       break;

@@ -10,6 +10,7 @@ typedef enum option_kind {
   OPTION_TEXTS,   /* text_list *target; may be given several times */
   OPTION_INTEGER, /* long *target, least to largest */
   OPTION_REAL,    /* double *target, least to largest */
+  OPTION_BYTES,   /* uint64_t *target, 1 or more: "1048576", "100MiB", "1.5GiB" */
   OPTION_REALS    /* double target[3]; one number stands for all three */
 } option_kind;
 

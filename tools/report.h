@@ -31,7 +31,7 @@ typedef struct bench_result {
 typedef struct report {
   session s;
   session_options so;
-  const char *path, *skip, *only;
+  const char *path, *skip, *only; /* path NULL: nothing is written (clinception selftest) */
   bool quick, full;
   const icn_device *device;
   icn_device_desc desc; /* with what was measured */

@@ -71,11 +71,39 @@ icn_precision session_precision(const session_options *options) {
   return options->precision != NULL && strcmp(options->precision, "fp16w") == 0 ? ICN_PRECISION_FP16W : ICN_PRECISION_FP32;
 }
 
+static const char *const SCHEDULES[] = {
+    [ICN_SCHEDULE_DEFAULT] = "default", [ICN_SCHEDULE_IN_ORDER] = "in-order", [ICN_SCHEDULE_OUT_OF_ORDER] = "out-of-order",
+    [ICN_SCHEDULE_QUEUES] = "queues",   [ICN_SCHEDULE_RECORDED] = "recorded",
+};
+enum { SCHEDULE_COUNT = sizeof SCHEDULES / sizeof SCHEDULES[0] };
+
+static int schedule_number(const char *wanted) {
+  int number = 0;
+  while (wanted != NULL && number < SCHEDULE_COUNT && strcmp(SCHEDULES[number], wanted) != 0) number++;
+  return number;
+}
+
+icn_schedule_kind session_schedule(const session_options *options) { return (icn_schedule_kind)schedule_number(options->schedule); }
+icn_self_test session_self_test(const session_options *options) {
+  static const char *const NAMES[] = {"on", "off", "always"};
+  for (int i = 0; i < 3; i++)
+    if (options->self_test != NULL && strcmp(options->self_test, NAMES[i]) == 0) return (icn_self_test)(ICN_SELF_TEST_ON + i);
+  return ICN_SELF_TEST_DEFAULT;
+}
+
+static int check_self_test(const char *who, const session_options *options) {
+  if (options->self_test == NULL || session_self_test(options) != ICN_SELF_TEST_DEFAULT) return TOOL_OK;
+  return tool_usage("%s: option --self-test expects on, off or always, got '%s'", who, options->self_test);
+}
+
 int session_open(session *s, const char *who, const session_options *options) {
   icn_error error;
   memset(s, 0, sizeof *s);
   int code = check_precision(who, options->precision);
+  if (code == TOOL_OK) code = check_self_test(who, options);
   if (code == TOOL_OK) code = read_shapes(s, who, &options->shapes);
+  if (code == TOOL_OK && schedule_number(options->schedule) == SCHEDULE_COUNT)
+    code = tool_usage("%s: option --schedule expects in-order, out-of-order, queues or recorded, got '%s'", who, options->schedule);
   if (code != TOOL_OK) return code;
   const icn_logger logger = {NULL, terminal_shows_progress() ? ICN_LOG_INFO : ICN_LOG_WARNING, show_log};
   icn_context_options context_options;
@@ -135,12 +163,18 @@ int session_executor(const session *s, const session_options *options, icn_model
   o.batch = options->batch;
   o.shapes = s->shapes;
   o.shape_count = s->shape_count;
-  o.cores = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE ? 0 : (uint32_t)options->cores;
+  const bool is_reference = icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE; /* which 'check' compares with */
+  o.memory_limit = is_reference ? 0 : options->memory_limit;
+  o.cores = is_reference ? 0 : (uint32_t)options->cores;
   o.disabled_passes = options->passes_off;
   o.forced_rows = session_rows(options, rows);
   o.precision = session_precision(options);
   o.keep_values = keep_values;
   o.profile = profile;
+  o.schedule = session_schedule(options);
+  if (is_reference && options->memory_limit > 0 && options->device != NULL && strcmp(options->device, "reference") == 0)
+    return tool_usage("--memory-limit is for OpenCL devices; the reference device knows none");
+  o.self_test = session_self_test(options);
   progress_show("preparing", 0, 0);
   icn_status status = icn_executor_create(model, &o, executor, &error);
   progress_clear();

@@ -5,12 +5,14 @@
 #include "options.h"
 
 typedef struct session_options {
-  const char *device, *passes_off, *rows, *precision;
+  const char *device, *passes_off, *rows, *precision, *schedule;
   bool exact;
   long cores, batch;
+  uint64_t memory_limit;    /* 0: none */
   text_list shapes;         /* [NAME=]1x3x299x299 */
   const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
   const char *tune_file;    /* NULL: as the context finds it */
+  const char *self_test;    /* NULL: as the context finds it */
 } session_options;
 
 /* Rows for a subcommand's table of options. */
@@ -30,6 +32,15 @@ typedef struct session_options {
 #define SESSION_TUNING_OPTION(s)                                                                                                        \
   {"tuning", "WHICH", OPTION_TEXT, &(s).tune_file, 0, 0,                                                                                \
    "a tuning file; shipped: only the lines that came with the library; none: only expected times; default: CLINCEPTION_TUNE_FILE"}
+#define SESSION_SCHEDULE_OPTION(s)                                                                                                      \
+  {"schedule", "NAME", OPTION_TEXT, &(s).schedule, 0, 0,                                                                                \
+   "how launches are given to the device: in-order (default), out-of-order (one queue, waits), queues (four queues, waits between them) or recorded (a command buffer); results are equal"}
+#define SESSION_MEMORY_OPTION(s)                                                                                                        \
+  {"memory-limit", "BYTES", OPTION_BYTES, &(s).memory_limit, 0, 0,                                                                      \
+   "take no more device memory than this (plain bytes, or 100MiB, 1.5GiB), at the cost of time; 'clinception plan' says what a model takes"}
+#define SESSION_SELF_TEST_OPTION(s)                                                                                                     \
+  {"self-test", "WHEN", OPTION_TEXT, &(s).self_test, 0, 0,                                                                              \
+   "on: kernels that were never run on this device and driver are tested before they are used; always: all of them, each time; off; default: CLINCEPTION_SELF_TEST, else on"}
 #define SESSION_BATCH_OPTION(s)                                                                                                         \
   {"batch", "N", OPTION_INTEGER, &(s).batch, 1, 65536, "the batch, where the model leaves it open; default 1"}
 /* clang-format on */
@@ -48,8 +59,13 @@ typedef struct session {
 enum { SESSION_ROWS_BYTES = 4096 };
 const char *session_rows(const session_options *options, char rows[SESSION_ROWS_BYTES]);
 
+/* --self-test as the library has it; session_open has checked it. */
+icn_self_test session_self_test(const session_options *options);
 /* --precision as the library has it; session_open has checked it. */
 icn_precision session_precision(const session_options *options);
+
+/* --schedule as the library has it; session_open has checked it. */
+icn_schedule_kind session_schedule(const session_options *options);
 
 /* Opens the context and finds the devices; TOOL_OK or the exit code. session_close in either case. */
 int session_open(session *s, const char *who, const session_options *options);

@@ -5,12 +5,16 @@ find_library(ICN_CJSON_LIBRARY cjson REQUIRED)
 # One file a line.
 set(ICN_TOOL_SOURCES
   tools/cmd_bench.c
+  tools/cmd_cache.c
   tools/cmd_check.c
   tools/cmd_classify.c
   tools/cmd_devices.c
+  tools/cmd_models.c
   tools/cmd_plan.c
+  tools/cmd_quarantine.c
   tools/cmd_report.c
   tools/cmd_run.c
+  tools/cmd_selftest.c
   tools/cmd_tune.c
   tools/tune_problems.c
   tools/tune_summary.c
@@ -31,5 +35,6 @@ set(ICN_TOOL_SOURCES
 add_executable(clinception_tool ${ICN_TOOL_SOURCES})
 set_target_properties(clinception_tool PROPERTIES OUTPUT_NAME clinception)
 target_include_directories(clinception_tool PRIVATE tools)
-target_include_directories(clinception_tool SYSTEM PRIVATE ${ICN_CJSON_INCLUDE})
+target_include_directories(clinception_tool SYSTEM PRIVATE ${ICN_CJSON_INCLUDE} ${ICN_OPENCL_INCLUDE}) # selftest and quarantine look into host/
+target_compile_definitions(clinception_tool PRIVATE CL_TARGET_OPENCL_VERSION=300)
 target_link_libraries(clinception_tool PRIVATE clinception_static ${ICN_CJSON_LIBRARY} icn_flags)

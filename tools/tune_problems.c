@@ -1,15 +1,18 @@
-/* What `clinception tune` has to measure: the distinct problems of one model, or of all networks that the library has. */
+/* What `clinception tune` has to measure: the distinct problems of one model, or of the networks of --all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "os.h"
-#include "source.h"
 #include "tune_summary.h"
 
 /* The batches of --all: one picture at a time, and as many as are worth waiting for. */
 static const long BATCHES[] = {1, 8};
 enum { BATCH_COUNT = sizeof BATCHES / sizeof BATCHES[0] };
+
+/* Its networks: those whose weights most people have. Another one is named beside it. */
+static const char *const NETWORKS_OF_ALL[] = {"builtin:inception_v3", "builtin:googlenet_bn"};
+enum { NETWORKS_OF_ALL_COUNT = sizeof NETWORKS_OF_ALL / sizeof NETWORKS_OF_ALL[0] };
 
 /* ------------------------------------------------------------------ models */
 
@@ -77,11 +80,7 @@ static int by_cost(const void *left, const void *right) {
 
 int tune_find_problems(tune *t) {
   int code = TOOL_OK;
-  for (size_t i = 0; t->all && i < icn_builtin_count() && code == TOOL_OK; i++) {
-    char *path = tool_format("builtin:%s", icn_builtin_name(i));
-    text_list_add(&t->built_in, path);
-    code = plan_model(t, path);
-  }
+  for (size_t i = 0; t->all && i < NETWORKS_OF_ALL_COUNT && code == TOOL_OK; i++) code = plan_model(t, NETWORKS_OF_ALL[i]);
   for (size_t i = 0; i < t->models.count && code == TOOL_OK; i++) code = plan_model(t, t->models.items[i]);
   if (code == TOOL_OK && t->problem_count > 1) qsort(t->problems, t->problem_count, sizeof *t->problems, by_cost);
   return code;
@@ -121,8 +120,6 @@ int tune_leave_known(tune *t, const char *device) {
 }
 
 void tune_free_problems(tune *t) {
-  for (size_t i = 0; i < t->built_in.count; i++) free((void *)t->built_in.items[i]);
-  text_list_fini(&t->built_in);
   free(t->networks);
   free(t->problems);
   free(t->results);

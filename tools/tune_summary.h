@@ -25,8 +25,7 @@ typedef struct tune {
   const char *path; /* the tuning file */
   double budget;
   bool dry_run, json, all, fresh;
-  text_list models;   /* those that were named */
-  text_list built_in; /* with --all: the library's, as paths */
+  text_list models; /* those that were named */
   tuned_network *networks;
   size_t network_count;
   const icn_device *device;

@@ -119,15 +119,19 @@ typedef struct icn_context_options {
   const icn_allocator *allocator; /* NULL: the C library's. Copied. */
   const icn_logger *logger;       /* NULL: silence. Copied. */
   const char *opencl_library;     /* NULL: CLINCEPTION_OPENCL_LIBRARY, else the system's ICD loader. Copied. "none": do not open OpenCL. */
-  const char *cache_dir;          /* NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder (not for PoCL, which keeps its own). Copied.
-                                   * "none": no cache. */
-  const char *kernel_dir;         /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
-  const char *quirks; /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
-                       * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
+  const char *cache_dir;  /* Where built programs, packed weights, and what is known of kernels (kernels.txt, icn_self_test) are kept.
+                           * NULL: CLINCEPTION_CACHE_DIR, else the user's cache folder (there no programs for PoCL, which keeps its
+                           * own). Copied. "none": nowhere. A folder of another user, or one that everybody may write to, is not
+                           * used, which a warning says. */
+  const char *kernel_dir; /* NULL: CLINCEPTION_KERNEL_DIR, else the kernels inside the library. Copied. For developers. */
+  const char *quirks;     /* NULL: CLINCEPTION_QUIRKS, else as the table says. Copied. For debugging: "-name,+name" turns work-arounds
+                           * for drivers (icn_device_quirk) off and on, "-all" all of them off. */
   const char
-      *tune_file; /* NULL: CLINCEPTION_TUNE_FILE, else "tuning.txt" in the user's cache folder. Copied. What 'clinception tune' wrote:
-                   * which kernels are the fastest here; read by each executor and plan, checked line by line. Where it says nothing,
-                   * the library's own lines for such devices do. "shipped": only these. "none": neither, the cost model decides. */
+      *tune_file;       /* NULL: CLINCEPTION_TUNE_FILE, else "tuning.txt" in the user's cache folder. Copied. What 'clinception tune' wrote:
+                         * which kernels are the fastest here; read by each executor and plan, checked line by line. Where it says nothing,
+                         * the library's own lines for such devices do. "shipped": only these. "none": neither, the cost model decides. */
+  uint64_t cache_bytes; /* The packed weights in cache_dir take at most so much: those that were not used for the longest time go. 0:
+                         * CLINCEPTION_CACHE_BYTES, else 1 GiB. 1: none are kept. */
 } icn_context_options;
 
 typedef struct icn_context icn_context;
@@ -209,9 +213,10 @@ typedef struct icn_tensor_info {
   int64_t dim[ICN_MAX_RANK];
 } icn_tensor_info;
 
-/* Loads an ONNX file, or a built-in network by name ("builtin:inception_v3:input=299,classes=1000"). The file is mapped and its weights are
- * read in place, so it must stay as it is while the model lives. *model is NEW; it refers to the context.
- * Fails: ICN_IO, ICN_FORMAT (damaged), ICN_UNSUPPORTED (operator or attribute; the sentence names the node), ICN_NO_MEMORY. */
+/* Loads an ONNX file, or a built-in network by name ("builtin:inception_v3:input=299,classes=1000"; icn_builtin_get_info has the names).
+ * The file is mapped and its weights are read in place, so it must stay as it is while the model lives. *model is NEW; it refers to the
+ * context. Fails: ICN_IO, ICN_FORMAT (damaged), ICN_UNSUPPORTED (operator or attribute; the sentence names the node), ICN_ARGUMENT (no such
+ * built-in network or option; the sentence lists what there is), ICN_NO_MEMORY. */
 ICN_API icn_status icn_model_load(icn_context *context, const char *path, icn_model **model, icn_error *error);
 /* The same from `bytes` bytes of memory (BORROWED until the model is destroyed). External data are refused. */
 ICN_API icn_status icn_model_load_memory(icn_context *context, const void *data, size_t bytes, icn_model **model, icn_error *error);
@@ -230,6 +235,25 @@ typedef enum icn_precision {
   ICN_PRECISION_FP16 = 3,
   ICN_PRECISION_AUTO = 4
 } icn_precision;
+
+/* How a run's launches are given to the device. All give equal results. */
+typedef enum icn_schedule_kind {
+  ICN_SCHEDULE_DEFAULT = 0,      /* IN_ORDER: these networks' launches fill a device one by one, and side by side they share its caches */
+  ICN_SCHEDULE_IN_ORDER = 1,     /* one queue, one launch behind the other */
+  ICN_SCHEDULE_OUT_OF_ORDER = 2, /* one queue without an order, each launch waits for those that it depends on */
+  ICN_SCHEDULE_QUEUES = 3,       /* four queues with an order each, and waits between them */
+  ICN_SCHEDULE_RECORDED = 4      /* cl_khr_command_buffer: recorded once, then replayed as one command */
+} icn_schedule_kind;
+/* Whether kernels that nobody has tested on this device and driver are tested when an executor is made: each chosen kernel is run once on
+ * random values, with the layer's weights, and samples of its result are compared with the reference. One that is wrong gives way to
+ * another, with a warning; the outcome is remembered in the cache folder (kernels.txt). While a kernel is built and run for the first time
+ * a marker lies there, too: when the process ends meanwhile, the next one does without that kernel row. */
+typedef enum icn_self_test {
+  ICN_SELF_TEST_DEFAULT = 0, /* as the environment's CLINCEPTION_SELF_TEST says (on, off, always), else ON */
+  ICN_SELF_TEST_ON = 1,      /* what was tested before is not tested again */
+  ICN_SELF_TEST_OFF = 2,     /* no test, no marker, and what is known of kernels is not asked for */
+  ICN_SELF_TEST_ALWAYS = 3   /* every kernel, each time */
+} icn_self_test;
 
 /* Fixes the shape of one input. */
 typedef struct icn_input_shape {
@@ -252,6 +276,12 @@ typedef struct icn_executor_options {
   const char *forced_rows;
   int keep_values; /* not 0: no memory is reused and a batch runs as a whole, so that every value of the plan can be read after a run */
   int profile;     /* not 0: each step is timed by the device (icn_executor_layer) */
+  icn_schedule_kind schedule; /* one that the device cannot do is ICN_UNSUPPORTED; nothing to the reference device */
+  /* The most bytes of device memory that the executor may take (icn_memory_account.peak_bytes); 0: what the device has. Kernels with larger
+   * weights or scratch give way to slower ones, a batch is cut into slices, until it fits. With keep_values what is kept is not counted:
+   * the kernels are those of an executor that keeps nothing. */
+  uint64_t memory_limit;
+  icn_self_test self_test;
 } icn_executor_options;
 
 ICN_API void icn_executor_options_init_sized(icn_executor_options *options, size_t struct_bytes);
@@ -259,7 +289,9 @@ static inline void icn_executor_options_init(icn_executor_options *options) { ic
 
 /* Plans the model for one device and one set of shapes, builds its programs and packs its weights. *executor is NEW; it refers to the
  * model. Executors of one model and device share packed weights. Fails: ICN_UNSUPPORTED, ICN_ARGUMENT (shapes, options), ICN_NO_DEVICE,
- * ICN_DEVICE, ICN_DEVICE_MEMORY, ICN_BUILD, ICN_NO_MEMORY. */
+ * ICN_DEVICE, ICN_DEVICE_MEMORY (also where nothing fits options.memory_limit: the sentence says how much is missing, and where the memory
+ * goes), ICN_BUILD, ICN_NO_MEMORY, ICN_MISMATCH (a kernel is wrong, and no other takes its place). The reference device knows no memory
+ * limit (ICN_UNSUPPORTED). */
 ICN_API icn_status icn_executor_create(icn_model *model, const icn_executor_options *options, icn_executor **executor, icn_error *error);
 ICN_API void icn_executor_destroy(icn_executor *executor);
 
@@ -269,13 +301,26 @@ ICN_API size_t icn_executor_output_count(const icn_executor *executor);
 ICN_API icn_tensor_info icn_executor_output(const icn_executor *executor, size_t index);
 ICN_API const icn_device *icn_executor_device(const icn_executor *executor);
 
-/* Starts a run. inputs[i] is a dense `float[dim0]...[dimN]` for input i, outputs[i] likewise or NULL when output i is not wanted; both
- * lists have the executor's counts and stay the caller's until icn_run_wait returns. One run at a time (ICN_STATE otherwise). *run is NEW.
- * The first version computes inside submit; callers must not rely on that. */
+/* Starts a run and returns: the device computes meanwhile (the reference device computes here). inputs[i] is a dense `float[dim0]...[dimN]`
+ * for input i, outputs[i] likewise or NULL when output i is not wanted; both lists have the executor's counts, and what they point at is
+ * read and written until the run has ended. One run of an executor at a time (ICN_STATE otherwise); executors of one model share its
+ * weights, so several runs in flight are as many executors. *run is NEW. */
 ICN_API icn_status icn_executor_submit(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_run **run,
                                        icn_error *error);
-/* Waits until the outputs are written; returns the run's status. */
+/* Waits until the outputs are written and the callback, if there is one, has returned (so hold nothing that it waits for); returns the
+ * run's status. The thread sleeps, unless the driver computes on it (Intel's CPU runtime). */
 ICN_API icn_status icn_run_wait(icn_run *run, icn_error *error);
+/* The same for at most `seconds`: *ended is 0 when the run, or its callback, goes on then (ICN_OK), and it may be waited for again. 0
+ * seconds: only a look. The thread sleeps between looks, half a millisecond at a time. */
+ICN_API icn_status icn_run_wait_for(icn_run *run, double seconds, int *ended, icn_error *error);
+/* Calls `callback` once when the run has ended, ICN_OK: its outputs are written. It is called from a thread of the driver's (or from here,
+ * when the run has ended already), before icn_run_wait returns, and must be quick: wake somebody up. In it, functions of this run are
+ * refused (ICN_STATE; icn_run_destroy does nothing), and nothing that waits for a device may
+ * be called: no other run's icn_run_wait, no icn_executor_destroy. One callback a run. Fails: ICN_STATE, ICN_ARGUMENT, ICN_NO_MEMORY,
+ * ICN_DEVICE. */
+typedef void (*icn_run_callback)(void *user, icn_status status);
+ICN_API icn_status icn_run_notify(icn_run *run, icn_run_callback callback, void *user, icn_error *error);
+/* Waits for the run if it is in flight. */
 ICN_API void icn_run_destroy(icn_run *run);
 /* submit, wait and destroy in one. */
 ICN_API icn_status icn_executor_run(icn_executor *executor, const float *const *inputs, float *const *outputs, icn_error *error);
@@ -324,6 +369,27 @@ typedef struct icn_memory_info {
 } icn_memory_info;
 ICN_API icn_memory_info icn_executor_memory(const icn_executor *executor);
 
+/* The exact account of device memory: every byte that an executor allocates on its device (clCreateBuffer), known from its plan before
+ * anything is allocated. Nothing is allocated for a moment only, so what lives with the executor is the peak. Of weights that are bit for
+ * bit the same one is allocated, also where another executor of the model has it: then it is less. On a CPU device weights lie in common
+ * buffers: those of an executor that was destroyed stay as long as another one of the model reads a weight in them, so that it may hold
+ * more than its own account for it, though never more than the accounts of both. To have it for itself, load the model once more. */
+typedef struct icn_memory_account {
+  size_t struct_bytes;        /* set by icn_memory_account_init */
+  uint64_t peak_bytes;        /* arena, weights, padding, inputs, outputs and library together */
+  uint64_t arena_bytes;       /* one buffer of activations and scratch, laid out over their lifetimes */
+  uint64_t arena_bound_bytes; /* the most bytes of them that are alive at once: no layout needs less */
+  uint64_t scratch_bytes;     /* of arena_bytes: the most that the launches of one layer hand to each other */
+  uint64_t weight_bytes;      /* as the kernels want them; constants included */
+  uint64_t padding_bytes;     /* between weights, each of which begins on a page of its own on a CPU device */
+  uint64_t input_bytes, output_bytes;
+  uint64_t library_bytes; /* what CLBlast wants for itself where it is used */
+} icn_memory_account;
+ICN_API void icn_memory_account_init_sized(icn_memory_account *account, size_t struct_bytes);
+static inline void icn_memory_account_init(icn_memory_account *account) { icn_memory_account_init_sized(account, sizeof *account); }
+/* Fills an account that was initialised. All is 0 for the reference device, which allocates nothing beforehand. Fails: ICN_ARGUMENT. */
+ICN_API icn_status icn_executor_account(const icn_executor *executor, icn_memory_account *account, icn_error *error);
+
 /* The peak single-precision rate (FLOP/s) and memory bandwidth (bytes/s) of a device as two small kernels measure them. Takes about a
  * second. Fails: ICN_DEVICE, ICN_BUILD; ICN_UNSUPPORTED on the reference device. */
 ICN_API icn_status icn_device_measure(const icn_context *context, const icn_device *device, double *flop_per_second,
@@ -341,11 +407,15 @@ typedef struct icn_plan_options {
   const char *disabled_passes, *forced_rows;
   int why; /* not 0: each layer with the reason why each other row declined or lost */
   icn_precision precision;
+  uint64_t memory_limit; /* as in icn_executor_options */
 } icn_plan_options;
 ICN_API void icn_plan_options_init_sized(icn_plan_options *options, size_t struct_bytes);
 static inline void icn_plan_options_init(icn_plan_options *options) { icn_plan_options_init_sized(options, sizeof *options); }
 /* The plan as text: one line a layer and a summary. Needs no OpenCL. The text is NEW (icn_text_destroy). */
 ICN_API icn_status icn_model_plan(icn_model *model, const icn_plan_options *options, char **text, icn_error *error);
+/* The account of the plan's memory: what an executor with these options would allocate. Needs no OpenCL and allocates nothing on a device.
+ * Fails: as icn_model_plan, ICN_ARGUMENT. */
+ICN_API icn_status icn_model_account(icn_model *model, const icn_plan_options *options, icn_memory_account *account, icn_error *error);
 /* Calls `program` once for each distinct program of the plan with its file name, build options and complete source. */
 ICN_API icn_status icn_model_sources(icn_model *model, const icn_plan_options *options,
                                      void (*program)(void *user, const char *file, const char *build_options, const char *source),
@@ -398,6 +468,87 @@ typedef struct icn_class {
  * where there are fewer). Fails: ICN_UNSUPPORTED for another kind of model, else as icn_executor_run. */
 ICN_API icn_status icn_classify(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, icn_class *top,
                                 size_t *count, icn_error *error);
+
+/* ------------------------------------------------------- built-in networks */
+
+/* A network that icn_model_load knows by name ("builtin:inception_v3"). Texts are BORROWED, static; NULL when out of range. */
+typedef struct icn_builtin_info {
+  const char *name;    /* "inception_v3" */
+  const char *summary; /* what it is, in a line */
+  const char *source;  /* where it was published, and whose form of it this is */
+} icn_builtin_info;
+ICN_API size_t icn_builtin_count(void);
+ICN_API icn_builtin_info icn_builtin_get_info(size_t index);
+
+/* What can be chosen of one ("builtin:inception_v3:input=299,classes=10"). */
+typedef struct icn_builtin_option {
+  const char *name, *meaning;   /* BORROWED, static; NULL when out of range */
+  double least, largest, usual; /* usual: below 0 where it depends on other options, as `meaning` says */
+} icn_builtin_option;
+ICN_API size_t icn_builtin_option_count(size_t index);
+ICN_API icn_builtin_option icn_builtin_get_option(size_t index, size_t which);
+
+/* One layer of a built-in network; what follows a convolution or a matrix product (bias, batch normalisation, activation) is a part of it.
+ * All texts and lists are BORROWED from the description. */
+typedef struct icn_builtin_layer {
+  const char *name;     /* what the names of its nodes and weights begin with: "Mixed_5b.branch5x5_2" */
+  const char *kind;     /* "input", "conv + bn + relu", "max pool", "concat", "fully connected + softmax" and others */
+  const char *window;   /* "5x5/1 pad 2": height, width, stride, padding; "" where it has none */
+  const char *output;   /* the name of the model's output that it is, or NULL */
+  const size_t *inputs; /* the layers that it reads, all of them before it */
+  size_t input_count;
+  int rank; /* of its result for one picture: [1][channels][height][width] or [1][values] */
+  int64_t dim[4];
+  uint64_t parameters;    /* what training learns: weights, biases, scales and shifts, no running statistics */
+  uint64_t multiply_adds; /* of convolutions and matrix products, for one picture */
+} icn_builtin_layer;
+
+/* The layers of a built-in network, each behind those that it reads; the first is its input. No weights are made and no device is asked.
+ * `spec` is as icn_model_load takes it; "builtin:" may be left out. *description is NEW (icn_description_destroy).
+ * Any thread may read it; destroy it before the context. Fails: ICN_ARGUMENT (no such network or option, an input too small: the sentence
+ * says what there is), ICN_NO_MEMORY. */
+typedef struct icn_description icn_description;
+ICN_API icn_status icn_builtin_describe(const icn_context *context, const char *spec, icn_description **description, icn_error *error);
+ICN_API void icn_description_destroy(icn_description *description);
+ICN_API size_t icn_description_layer_count(const icn_description *description);
+/* All zero when out of range. */
+ICN_API icn_builtin_layer icn_description_layer(const icn_description *description, size_t index);
+
+/* ------------------------------------------------------------------- cache */
+
+typedef enum icn_cache_kind {
+  ICN_CACHE_PROGRAM = 1, /* a built program */
+  ICN_CACHE_WEIGHTS = 2, /* the packed weights of one plan */
+  ICN_CACHE_LEFTOVER = 3 /* of a process that ended while it wrote */
+} icn_cache_kind;
+
+/* A file of the cache. */
+typedef struct icn_cache_entry {
+  icn_cache_kind kind;
+  const char *name;    /* the file's, in the folder; this and the texts below: BORROWED from the listing */
+  const char *subject; /* what it was first made for: "conv_tile.cl on 'NAME'", "inception_v3.onnx on 'NAME'"; "" where it does not say */
+  const char *problem; /* why it is of no use, "" where nothing is known against it; such an entry does no harm, it is made anew */
+  uint64_t bytes;
+  int64_t last_used; /* seconds since 1970 (UTC) */
+} icn_cache_entry;
+typedef struct icn_cache_listing icn_cache_listing;
+
+/* The folder that built programs and packed weights are kept in, NULL: nowhere. BORROWED from the context. */
+ICN_API const char *icn_context_cache_folder(const icn_context *context);
+/* How many bytes of packed weights are kept there at most. */
+ICN_API uint64_t icn_context_cache_bytes(const icn_context *context);
+/* What is in the folder now, the last used first; a folder that is not there is empty. Other files than the cache's own are not listed.
+ * With `check` (not 0) every byte is read and compared with the checksums, else only what tells what an entry is. *listing is NEW and
+ * belongs to one thread at a time. Fails: ICN_STATE (there is no cache), ICN_IO (the folder cannot be read, or is not used for what the
+ * sentence says), ICN_NO_MEMORY. */
+ICN_API icn_status icn_cache_list(const icn_context *context, int check, icn_cache_listing **listing, icn_error *error);
+ICN_API void icn_cache_listing_destroy(icn_cache_listing *listing);
+ICN_API size_t icn_cache_listing_count(const icn_cache_listing *listing);
+/* Entry `index`; kind 0 and empty texts when out of range. */
+ICN_API icn_cache_entry icn_cache_listing_entry(const icn_cache_listing *listing, size_t index);
+/* Removes entry `index` from the folder (not from the listing). It may be in use: who reads it goes on. One that is gone already is fine.
+ * Fails: ICN_ARGUMENT, ICN_IO. */
+ICN_API icn_status icn_cache_listing_remove(const icn_cache_listing *listing, size_t index, icn_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* The cache of program binaries: hits, damage, a binary that the driver refuses, folders that cannot be written, two processes at once. */
 
 #define _XOPEN_SOURCE 700 /* symlink */
+#include "cache.h"
 #include "os.h"
 #include "share.h"
 #include "support/api_model.h"
@@ -8,6 +9,7 @@
 
 #if !defined(_WIN32)
 #include <dirent.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { HEADER_BYTES = 40, IMAGE = 3 * 16 * 16 };
+enum { SUBJECT = 40, HEADER_BYTES = 224, IMAGE = 3 * 16 * 16 };
 
 typedef struct fixture {
   char folder[256];
@@ -220,7 +222,7 @@ static void replace_binary_by_noise(const char *path) {
   uint8_t *data = read_entry(path, &bytes);
   assert_true(bytes > HEADER_BYTES);
   for (size_t i = HEADER_BYTES; i < bytes; i++) data[i] = (uint8_t)(i * 37 + 11);
-  const uint64_t checksum = XXH3_64bits(data + HEADER_BYTES, bytes - HEADER_BYTES);
+  const uint64_t checksum = XXH3_64bits(data + SUBJECT, bytes - SUBJECT);
   memcpy(data + 32, &checksum, sizeof checksum);
   write_entry(path, data, bytes);
   free(data);
@@ -328,23 +330,65 @@ static void a_read_only_folder_is_a_log_line(void **state) {
   assert_int_equal(f->warnings, 1);
 }
 
-static void point_at_a_full_disk(const char *path) {
+static const char LINKED[] = "cache-test-linked";
+
+static void point_elsewhere(const char *path) {
+  char target[512];
+  assert_non_null(getcwd(target, sizeof target - sizeof LINKED));
+  strcat(strcat(target, "/"), LINKED);
   assert_true(icn_os_remove(path));
-  assert_int_equal(symlink("/dev/full", path), 0);
+  assert_int_equal(symlink(target, path), 0);
 }
 
+/* As good as full: no file may be longer. Not by building programs, for which the driver writes files, too. */
 static void a_full_disk_is_a_log_line(void **state) {
   fixture *f = *state;
+  const icn_logger logger = {f, ICN_LOG_DEBUG, keep_log};
+  static icn_share share;
+  static const unsigned char BINARY[50000] = {1};
+  struct rlimit limit, kept;
+  icn_context_options options;
+  icn_context *context = NULL;
+  icn_error error;
+  f->log[0] = '\0';
+  f->warnings = 0;
+  icn_context_options_init(&options);
+  options.logger = &logger;
+  options.cache_dir = f->folder;
+  options.opencl_library = "none";
+  if (icn_context_create(&options, &context, &error) != ICN_OK) fail_msg("%s", error.message);
+  share.context = context;
+  (void)each_entry(f, remove_entry);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &kept), 0);
+  limit = kept;
+  limit.rlim_cur = sizeof BINARY / 2;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  for (uint8_t i = 0; i < 2; i++) icn_cache_store(&share, &(icn_cache_key){{i}}, "a.cl", BINARY, sizeof BINARY);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
+  assert_int_equal(count_in_log(f, "too large"), 2);
+  assert_int_equal(f->warnings, 1);
+  assert_int_equal(each_entry(f, remove_entry), 0); /* nor a part of one */
+  icn_cache_store(&share, &(icn_cache_key){{0}}, "a.cl", BINARY, sizeof BINARY);
+  assert_int_equal(each_entry(f, remove_entry), 1);
+  icn_context_destroy(context);
+}
+
+/* What another user could have put there in the moment between asking whose the folder is and writing. */
+static void a_link_is_replaced_not_followed(void **state) {
+  fixture *f = *state;
   bool opencl = false;
-  if (access("/dev/full", W_OK) != 0) skip();
+  struct stat info;
   const size_t programs = classify(f, "none", &opencl);
   if (!opencl) skip();
   (void)classify(f, f->folder, &opencl);
-  assert_int_equal(each_entry(f, point_at_a_full_disk), programs);
+  assert_int_equal(icn_os_write_file(LINKED, "x", 1, NULL), ICN_OK);
+  assert_int_equal(each_entry(f, point_elsewhere), programs);
   assert_int_equal(classify(f, f->folder, &opencl), programs);
-  assert_int_equal(count_in_log(f, "No space left"), programs);
-  assert_int_equal(f->warnings, 1);
-  assert_int_equal(each_entry(f, remove_entry), programs); /* the entries, and nothing beside them */
+  assert_int_equal(stat(LINKED, &info), 0);
+  assert_int_equal(info.st_size, 1); /* as it was */
+  assert_true(icn_os_remove(LINKED));
+  assert_int_equal(classify(f, f->folder, &opencl), 0);
+  assert_int_equal(each_entry(f, remove_entry), programs);
 }
 
 int main(void) {
@@ -356,6 +400,7 @@ int main(void) {
       cmocka_unit_test(a_folder_that_cannot_be_made_is_a_log_line),
       cmocka_unit_test(a_read_only_folder_is_a_log_line),
       cmocka_unit_test(a_full_disk_is_a_log_line),
+      cmocka_unit_test(a_link_is_replaced_not_followed),
   };
   return cmocka_run_group_tests_name("cache", tests, set_up, tear_down);
 }

@@ -522,6 +522,9 @@ static void options_are_checked(void **state) {
   options.precision = (icn_precision)77;
   expect_refusal(f, &options, ICN_ARGUMENT, "77");
   options = good;
+  options.self_test = (icn_self_test)66;
+  expect_refusal(f, &options, ICN_ARGUMENT, "66");
+  options = good;
   options.disabled_passes = "no_such_pass";
   expect_refusal(f, &options, ICN_ARGUMENT, "concat_view");
   options = good;

@@ -2,6 +2,7 @@
 
 #include "clinception/opencl.h"
 #include "loader.h"
+#include "os.h"
 #include "support/api_model.h"
 #include "support/icn_test.h"
 
@@ -131,6 +132,38 @@ static void runs_from_host_memory_too(void **state) {
   icn_executor_destroy(executor);
 }
 
+/* What stands in the queue behind a run is the caller's affair: here it waits for an event that comes after the run was waited for. */
+static void a_run_is_waited_for_alone(void **state) {
+  const fixture *f = *state;
+  if (f->context == NULL) skip();
+  icn_error error;
+  cl_int code = CL_SUCCESS;
+  cl_api_clCreateUserEvent create_user_event;
+  cl_api_clSetUserEventStatus set_user_event;
+  void *symbols[] = {icn_os_library_symbol(f->cl.library, "clCreateUserEvent"),
+                     icn_os_library_symbol(f->cl.library, "clSetUserEventStatus")};
+  assert_true(symbols[0] != NULL && symbols[1] != NULL);
+  memcpy(&create_user_event, &symbols[0], sizeof create_user_event);
+  memcpy(&set_user_event, &symbols[1], sizeof set_user_event);
+  float scores[10], *outputs[] = {scores, NULL};
+  const float *input = f->image;
+  icn_run *run = NULL;
+  int ended = 0;
+  icn_executor *executor = make_executor(f);
+  if (icn_executor_submit(executor, &input, outputs, &run, &error) != ICN_OK) fail_msg("%s", error.message);
+  cl_event later = create_user_event(f->context, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  assert_int_equal(f->cl.clEnqueueBarrierWithWaitList(f->queue, 1, &later, NULL), CL_SUCCESS);
+  assert_int_equal(f->cl.clFlush(f->queue), CL_SUCCESS);
+  if (icn_run_wait_for(run, 60, &ended, &error) != ICN_OK) fail_msg("%s", error.message); /* or the test would hang here */
+  assert_int_equal(ended, 1);
+  icn_run_destroy(run);
+  assert_true(api_difference(scores, f->want, 10) < 1e-5);
+  assert_int_equal(set_user_event(later, CL_COMPLETE), CL_SUCCESS);
+  assert_int_equal(f->cl.clReleaseEvent(later), CL_SUCCESS);
+  icn_executor_destroy(executor);
+}
+
 /* Many runs at once in a queue that may run them in any order, each on an image of its own. */
 static void an_out_of_order_queue_gives_the_same(void **state) {
   const fixture *f = *state;
@@ -223,6 +256,10 @@ static void wrong_objects_are_refused(void **state) {
   options.device = icn_context_device(f->ours, 0);
   assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
   options = shaped_options();
+  options.schedule = ICN_SCHEDULE_QUEUES; /* the queue is the caller's, who knows one */
+  assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "in-order"));
+  options = shaped_options();
   options.disabled_passes = "no_such_pass"; /* fails late: what was retained is released (tear_down looks) */
   assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
   assert_null(executor);
@@ -230,11 +267,9 @@ static void wrong_objects_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(runs_on_the_callers_buffers),
-      cmocka_unit_test(runs_from_host_memory_too),
-      cmocka_unit_test(an_out_of_order_queue_gives_the_same),
-      cmocka_unit_test(wrong_buffers_are_refused),
-      cmocka_unit_test(wrong_objects_are_refused),
+      cmocka_unit_test(runs_on_the_callers_buffers), cmocka_unit_test(runs_from_host_memory_too),
+      cmocka_unit_test(a_run_is_waited_for_alone),   cmocka_unit_test(an_out_of_order_queue_gives_the_same),
+      cmocka_unit_test(wrong_buffers_are_refused),   cmocka_unit_test(wrong_objects_are_refused),
   };
   return cmocka_run_group_tests_name("interop", tests, set_up, tear_down);
 }

@@ -3,7 +3,7 @@
 #include "device_desc.h"
 #include "graph.h"
 #include "os.h"
-#include "runtime.h"
+#include "runtime_cl.h"
 #include "support/icn_test.h"
 
 enum { ELEMS = 1000 };
@@ -133,6 +133,59 @@ static void launches_run(void **state) {
   }
 }
 
+static void *symbol_of(const icn_runtime *runtime, const char *name) {
+  void *symbol = icn_os_library_symbol(runtime->cl->library, name);
+  assert_non_null(symbol);
+  return symbol;
+}
+
+/* On a queue that keeps its order, what comes behind a launch may rely on the launch's waits, also where it computes nothing and nobody
+ * wants its event. */
+static void check_empty_launch(const icn_runtime *runtime, icn_bound *bound) {
+  icn_error error;
+  cl_api_clCreateUserEvent create_user_event;
+  cl_api_clSetUserEventStatus set_user_event;
+  cl_event behind = NULL;
+  cl_int code = CL_SUCCESS, state = -1;
+  void *const symbols[] = {symbol_of(runtime, "clCreateUserEvent"), symbol_of(runtime, "clSetUserEventStatus")};
+  memcpy(&create_user_event, &symbols[0], sizeof create_user_event);
+  memcpy(&set_user_event, &symbols[1], sizeof set_user_event);
+  cl_event held = create_user_event(runtime->share->cl_context, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  const icn_order order = {.queue = runtime->queue, .waits = &held, .wait_count = 1};
+  if (icn_bound_enqueue_ordered((icn_runtime *)runtime, bound, &order, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(runtime->cl->clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &behind), CL_SUCCESS);
+  assert_int_equal(runtime->cl->clFlush(runtime->queue), CL_SUCCESS);
+  icn_os_sleep(0.05);
+  assert_int_equal(runtime->cl->clGetEventInfo(behind, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL), CL_SUCCESS);
+  assert_true(state > CL_COMPLETE);
+  assert_int_equal(set_user_event(held, CL_COMPLETE), CL_SUCCESS);
+  assert_int_equal(runtime->cl->clWaitForEvents(1, &behind), CL_SUCCESS);
+  assert_int_equal(runtime->cl->clReleaseEvent(behind), CL_SUCCESS);
+  assert_int_equal(runtime->cl->clReleaseEvent(held), CL_SUCCESS);
+}
+
+static void an_empty_launch_waits(void **state) {
+  const fixture *f = *state;
+  if (icn_context_device_count(f->context) == 0) skip();
+  for (size_t d = 0; d < 2 * icn_context_device_count(f->context); d++) {
+    icn_error error;
+    icn_buffer *buffer = NULL;
+    icn_bound *bound = NULL;
+    icn_runtime *runtime = make_runtime(f, d / 2, 0, d % 2 != 0);
+    if (icn_buffer_create(runtime, 64, NULL, &buffer, &error) != ICN_OK) fail_msg("%s", error.message);
+    icn_buffer *operands[ICN_OPERAND_COUNT] = {[ICN_OPERAND_IN] = buffer, [ICN_OPERAND_OUT] = buffer};
+    const int64_t offsets[ICN_OPERAND_COUNT] = {0};
+    icn_launch launch = scale_launch(8);
+    launch.global[0] = 0;
+    if (icn_bound_create(runtime, &launch, operands, offsets, "layer 'a'", &bound, &error) != ICN_OK) fail_msg("%s", error.message);
+    check_empty_launch(runtime, bound);
+    icn_bound_destroy(bound);
+    icn_buffer_destroy(buffer);
+    icn_runtime_destroy(runtime);
+  }
+}
+
 static void a_buffer_outlives_its_runtime(void **state) {
   const fixture *f = *state;
   if (icn_context_device_count(f->context) == 0) skip();
@@ -234,6 +287,7 @@ static void cores_are_limited(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(launches_run),
+      cmocka_unit_test(an_empty_launch_waits),
       cmocka_unit_test(a_buffer_outlives_its_runtime),
       cmocka_unit_test(build_errors_name_file_options_and_line),
       cmocka_unit_test(limits_are_checked),

@@ -2,6 +2,7 @@
 
 #include "device_desc.h"
 #include "model.h"
+#include "plan_memory.h"
 #include "support/api_model.h"
 #include "support/icn_test.h"
 
@@ -46,7 +47,8 @@ static icn_weight *acquire(const fixture *f, icn_runtime *runtime, int which, si
   icn_error error;
   assert_non_null(data);
   for (size_t i = 0; i < bytes / sizeof *data; i++) data[i] = value(which, i);
-  if (icn_weight_acquire(f->model, runtime, data, bytes, coming, &weight, &error) != ICN_OK) fail_msg("%s", error.message);
+  const icn_weight_hash hash = icn_weight_hash_of(data, bytes);
+  if (icn_weight_acquire(f->model, runtime, data, bytes, &hash, coming, &weight, &error) != ICN_OK) fail_msg("%s", error.message);
   free(data);
   return weight;
 }

@@ -26,8 +26,8 @@
   X(base_align_bytes)                                                                                                                   \
   X(subgroup_sizes)                                                                                                                     \
   X(local_is_real) X(has_fp64) X(has_subgroups) X(fast_fma) X(max_work_group) X(max_work_item_x) X(max_work_item_y) X(max_work_item_z)  \
-      X(local_bytes) X(argument_bytes) X(max_allocation_bytes) X(global_bytes) X(profiling) X(kernel_work_group) X(fail) X(build_fails) \
-          X(build_log) X(kernel_fails) X(binary) X(wrong) X(crash) X(crash_build) X(hang) X(report)
+      X(local_bytes) X(argument_bytes) X(max_allocation_bytes) X(global_bytes) X(profiling) X(out_of_order) X(kernel_work_group) X(fail) X(ends_badly) \
+          X(build_fails) X(build_log) X(kernel_fails) X(binary) X(wrong) X(crash) X(crash_build) X(hang) X(report)
 /* clang-format on */
 #define FAKE_MEMBER(name) FAKE_##name,
 typedef enum fake_setting { FAKE_SETTINGS(FAKE_MEMBER) FAKE_SETTING_COUNT } fake_setting;

@@ -34,6 +34,9 @@ void fake_note_allocation(cl_mem memory, size_t bytes) {
   made->bytes = bytes;
   fake_lock();
   allocated += bytes;
+  fake.bytes = allocated;
+  fake.buffers++;
+  if (allocated > fake.bytes_peak) fake.bytes_peak = allocated;
   fake_unlock();
 }
 
@@ -44,6 +47,7 @@ void fake_before_buffer_release(cl_mem memory) {
   if (known == NULL) return;
   fake_lock();
   allocated -= known->bytes;
+  fake.bytes = allocated;
   fake_unlock();
   fake_object_forget(memory);
 }

@@ -38,6 +38,8 @@ cl_icd_dispatch fake_target;
   NAME(clBuildProgram, BUILD, fake_build(p, n, ids, options, notify, user))                                               \
   NAME(clSetKernelArg, (cl_kernel k, cl_uint index, size_t n, const void *value), fake_set_argument(k, index, n, value))                  \
   NAME(clWaitForEvents, (cl_uint n, const cl_event *events), fake_target.clWaitForEvents(n, events))                                      \
+  NAME(clGetEventInfo, (cl_event e, cl_event_info what, size_t n, void *value, size_t *bytes), fake_target.clGetEventInfo(e, what, n, value, bytes)) \
+  NAME(clSetEventCallback, (cl_event e, cl_int state, void(CL_CALLBACK *notify)(cl_event, cl_int, void *), void *user), fake_target.clSetEventCallback(e, state, notify, user)) \
   NAME(clFlush, (cl_command_queue q), fake_target.clFlush(q))                                                                             \
   NAME(clFinish, (cl_command_queue q), fake_target.clFinish(q))
 
@@ -47,6 +49,7 @@ cl_icd_dispatch fake_target;
   NAME(cl_command_queue, clCreateCommandQueue, (cl_context c, cl_device_id id, cl_command_queue_properties p, cl_int *code), create_queue(c, id, p, code)) \
   NAME(cl_command_queue, clCreateCommandQueueWithProperties, (cl_context c, cl_device_id id, const cl_queue_properties *p, cl_int *code), create_queue_2(c, id, p, code)) \
   NAME(cl_mem, clCreateBuffer, (cl_context c, cl_mem_flags flags, size_t n, void *host, cl_int *code), create_buffer(c, flags, n, host, code)) \
+  NAME(cl_mem, clCreateSubBuffer, (cl_mem m, cl_mem_flags flags, cl_buffer_create_type type, const void *part, cl_int *code), create_sub_buffer(m, flags, type, part, code)) \
   NAME(cl_program, clCreateProgramWithSource, (cl_context c, cl_uint n, const char **text, const size_t *bytes, cl_int *code), fake_create_program(c, n, text, bytes, code)) \
   NAME(cl_program, clCreateProgramWithBinary, BINARY, fake_create_from_binary(c, n, ids, bytes, data, each, code))           \
   NAME(cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code), fake_create_kernel(p, name, code))
@@ -83,8 +86,9 @@ cl_icd_dispatch fake_target;
 /* ------------------------------------------- calls with checks of their own */
 
 static cl_int refuse_queue(cl_command_queue_properties wanted) {
-  cl_ulong profiling;
-  const bool lacking = (wanted & CL_QUEUE_PROFILING_ENABLE) != 0 && fake_number(FAKE_profiling, &profiling) && profiling == 0;
+  cl_ulong offered;
+  const bool lacking = ((wanted & CL_QUEUE_PROFILING_ENABLE) != 0 && fake_number(FAKE_profiling, &offered) && offered == 0) ||
+                       ((wanted & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0 && fake_number(FAKE_out_of_order, &offered) && offered == 0);
   return lacking ? CL_INVALID_QUEUE_PROPERTIES : CL_SUCCESS;
 }
 
@@ -118,6 +122,13 @@ static cl_mem create_buffer(cl_context c, cl_mem_flags flags, size_t bytes, void
   if (refused != CL_SUCCESS) return no_object(refused, code);
   cl_mem made = fake_target.clCreateBuffer(c, flags, bytes, host, code);
   if (made != NULL) fake_note_allocation(made, bytes);
+  return made;
+}
+
+/* Its bytes are the buffer's. */
+static cl_mem create_sub_buffer(cl_mem m, cl_mem_flags flags, cl_buffer_create_type type, const void *part, cl_int *code) {
+  cl_mem made = fake_target.clCreateSubBuffer(m, flags, type, part, code);
+  if (made != NULL) fake_note_allocation(made, 0);
   return made;
 }
 
@@ -174,13 +185,30 @@ RELEASED(RELEASE)
   }
 RETAINED(RETAIN)
 
-#define ENQUEUE(name, parameters, answer)                   \
-  static cl_int CL_API_CALL my_##name parameters {          \
-    cl_int failure;                                         \
-    if (fake_fails(#name, &failure)) return failure;        \
-    const cl_int code = answer;                             \
-    if (code == CL_SUCCESS && event != NULL) fake_count(1); \
-    return code;                                            \
+/* Another event in the place of one that a command left: the command ended badly. */
+static void spoil_event(const char *function, cl_command_queue queue, cl_event *event) {
+  const char *spoilt = fake_text(FAKE_ends_badly);
+  cl_context context = NULL;
+  cl_int code = CL_SUCCESS;
+  if (spoilt == NULL || strcmp(spoilt, function) != 0) return;
+  if (fake_target.clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof(cl_context), &context, NULL) != CL_SUCCESS) return;
+  cl_event bad = fake_target.clCreateUserEvent(context, &code);
+  if (code != CL_SUCCESS) return;
+  (void)fake_target.clSetUserEventStatus(bad, CL_OUT_OF_RESOURCES);
+  (void)fake_target.clReleaseEvent(*event);
+  *event = bad;
+  fake_note("%s ends badly", function);
+}
+
+#define ENQUEUE(name, parameters, answer)                 \
+  static cl_int CL_API_CALL my_##name parameters {        \
+    cl_int failure;                                       \
+    if (fake_fails(#name, &failure)) return failure;      \
+    const cl_int code = answer;                           \
+    if (code != CL_SUCCESS || event == NULL) return code; \
+    fake_count(1);                                        \
+    spoil_event(#name, q, event);                         \
+    return code;                                          \
   }
 ENQUEUED(ENQUEUE)
 
@@ -202,6 +230,13 @@ static cl_int CL_API_CALL my_clCreateSubDevices(cl_device_id id, const cl_device
   if (code == CL_SUCCESS && ids != NULL) fake_count((long)made);
   if (found != NULL) *found = made;
   return code;
+}
+
+/* A layer that knows nothing of an extension has no functions for it. */
+static void *CL_API_CALL my_clGetExtensionFunctionAddressForPlatform(cl_platform_id platform, const char *name) {
+  cl_int failure;
+  if (fake_fails("clGetExtensionFunctionAddressForPlatform", &failure)) return NULL;
+  return fake_target.clGetExtensionFunctionAddressForPlatform(platform, name);
 }
 
 /* --------------------------------------------------------------- the layer */
@@ -232,6 +267,7 @@ EXPORT cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *ta
   ENQUEUED(PUT)
   PUT(clCreateSubDevices)
   PUT(clEnqueueMapBuffer)
+  PUT(clGetExtensionFunctionAddressForPlatform)
   fake_settings_from_environment();
   fake.loaded = 1;
   *entries_here = (cl_uint)(bytes / sizeof(void *));

@@ -21,12 +21,14 @@ typedef struct fake_driver {
   bool (*pose)(const char *path);
   /* Lets launches that hang go on. */
   void (*release_hanging)(void);
-  long loaded;       /* 1: the loader has taken the layer */
-  long calls;        /* of the function in `fail`, since that was set */
-  long alive, peak;  /* objects created or retained and not released; the most at once */
-  long overstepped;  /* calls refused because of a limit of the device that it poses as */
-  long absent;       /* calls of functions that a driver of the OpenCL version in `version` does not have */
-  char options[512]; /* of the last clBuildProgram */
+  long loaded;                          /* 1: the loader has taken the layer */
+  long calls;                           /* of the function in `fail`, since that was set */
+  long alive, peak;                     /* objects created or retained and not released; the most at once */
+  long overstepped;                     /* calls refused because of a limit of the device that it poses as */
+  unsigned long long bytes, bytes_peak; /* of buffers that are alive; the most at once (a test may set it to `bytes`) */
+  long buffers;                         /* clCreateBuffer and clCreateSubBuffer that gave one */
+  long absent;                          /* calls of functions that a driver of the OpenCL version in `version` does not have */
+  char options[512];                    /* of the last clBuildProgram */
 } fake_driver;
 
 /* Exported as icn_fake_driver by the layer; tests open the file of OPENCL_LAYERS with dlopen and find it there. */

@@ -1,6 +1,6 @@
 #include "fault/play.h"
 
-#include "base.h"
+#include "context.h"
 
 static void *counting_allocate(void *user, size_t bytes) {
   play_stage *stage = user;
@@ -26,10 +26,29 @@ static void keep_warning(void *user, icn_log_level level, const char *line) {
   stage->warning_count++;
 }
 
-static icn_status use_executor(play_stage *stage, icn_executor *executor, bool *right, icn_error *error) {
+static void count_end(void *user, icn_status status) {
+  (void)status;
+  ++*(int *)user;
+}
+
+static icn_status watch_run(icn_executor *executor, const float *input, float *const *outputs, icn_error *error) {
+  icn_run *run = NULL;
+  int ended = 0, ends = 0;
+  icn_status status = icn_executor_submit(executor, &input, outputs, &run, error);
+  if (status != ICN_OK) return status;
+  status = icn_run_notify(run, count_end, &ends, error);
+  const bool told = status == ICN_OK;
+  if (status == ICN_OK) status = icn_run_wait_for(run, 60, &ended, error);
+  assert_true(status != ICN_OK || ended);
+  icn_run_destroy(run);
+  assert_int_equal(ends, told ? 1 : 0);
+  return status;
+}
+
+static icn_status use_executor(play_stage *stage, const play_scenario *scenario, icn_executor *executor, bool *right, icn_error *error) {
   float scores[10], *outputs[] = {scores, NULL};
   const float *input = stage->image;
-  icn_status status = icn_executor_run(executor, &input, outputs, error);
+  icn_status status = scenario->watched ? watch_run(executor, input, outputs, error) : icn_executor_run(executor, &input, outputs, error);
   if (status != ICN_OK) return status;
   *right = api_difference(scores, stage->want, 10) < 1e-5;
   float *value = malloc(20 * PLAY_SIZE * PLAY_SIZE * sizeof *value);
@@ -60,15 +79,19 @@ icn_status play(play_stage *stage, const play_scenario *scenario, bool *right, i
   options.shapes = &shape;
   options.shape_count = 1;
   options.keep_values = 1;
-  options.profile = 1;
+  options.profile = !scenario->untimed;
+  options.schedule = scenario->schedule;
   options.cores = scenario->cores;
   options.forced_rows = scenario->forced_rows;
+  options.self_test = scenario->self_test;
   icn_status status = icn_context_create(&context_options, &context, error);
+  if (status == ICN_OK && scenario->keeps_weights) context->weights_least = 0;
   if (status == ICN_OK && scenario->after_context != NULL) scenario->after_context(stage);
   if (status == ICN_OK) status = icn_context_find_device(context, scenario->device, &options.device, error);
   if (status == ICN_OK) status = icn_model_load_memory(context, stage->file.data, stage->file.bytes, &model, error);
   if (status == ICN_OK) status = icn_executor_create(model, &options, &executor, error);
-  if (status == ICN_OK) status = use_executor(stage, executor, right, error);
+  if (status == ICN_OK && scenario->with_executor != NULL) scenario->with_executor(stage, executor);
+  if (status == ICN_OK) status = use_executor(stage, scenario, executor, right, error);
   icn_executor_destroy(executor);
   icn_model_destroy(model);
   icn_context_destroy(context);

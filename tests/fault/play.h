@@ -22,9 +22,15 @@ typedef struct play_scenario {
   const char *device; /* NULL: the first one, as the library chooses */
   bool without_opencl;
   const char *cache, *kernels; /* folders; NULL: as without */
+  bool keeps_weights;          /* packed weights go to the cache, however few */
   uint32_t cores;
   const char *forced_rows;
+  icn_schedule_kind schedule;
+  bool watched;                             /* the run is submitted, has a callback, and is waited for with a time limit */
+  bool untimed;                             /* without profile, so that only awaited launches have events */
   void (*after_context)(play_stage *stage); /* NULL, or called when the devices are known */
+  icn_self_test self_test;
+  void (*with_executor)(play_stage *stage, const icn_executor *executor); /* NULL, or called before the run */
 } play_scenario;
 
 /* cmocka's set-up and tear-down of a group: *state is the stage. */

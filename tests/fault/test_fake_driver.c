@@ -224,11 +224,14 @@ static void sizes_of_sub_groups_are_told_one_by_one(void **state) {
   end(f);
 }
 
-static void queues_may_lack_profiling(void **state) {
+static void queues_may_lack_properties(void **state) {
   fixture *f = begin(state);
   cl_int code = CL_SUCCESS;
   f->driver->set("profiling", "0");
   assert_null(f->cl.clCreateCommandQueue(f->context, f->id, CL_QUEUE_PROFILING_ENABLE, &code));
+  assert_int_equal(code, CL_INVALID_QUEUE_PROPERTIES);
+  f->driver->set("out_of_order", "0");
+  assert_null(f->cl.clCreateCommandQueue(f->context, f->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code));
   assert_int_equal(code, CL_INVALID_QUEUE_PROPERTIES);
   end(f);
 }
@@ -379,7 +382,7 @@ int main(void) {
       cmocka_unit_test(sources_see_the_claimed_device),
       cmocka_unit_test(old_versions_lack_what_came_later),
       cmocka_unit_test(sizes_of_sub_groups_are_told_one_by_one),
-      cmocka_unit_test(queues_may_lack_profiling),
+      cmocka_unit_test(queues_may_lack_properties),
       cmocka_unit_test(builds_fail_with_a_log),
       cmocka_unit_test(binaries_are_spoilt),
       cmocka_unit_test(kernels_are_miscompiled),

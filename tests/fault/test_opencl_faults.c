@@ -84,7 +84,7 @@ static const char *const FUNCTIONS[] = {
 static void every_call_may_fail(void **state) {
   play_stage *stage = play_begin(state);
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const play_scenario s = {.cache = cache == NULL ? "none" : cache};
+  const play_scenario s = {.cache = cache == NULL ? "none" : cache, .keeps_weights = true};
   size_t functions = 0, calls = 0;
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++) {
     const size_t failed = fail_each_call(stage, FUNCTIONS[i], &s);
@@ -93,6 +93,74 @@ static void every_call_may_fail(void **state) {
   }
   print_message("%zu failing calls of %zu functions\n", calls, functions);
   assert_true(functions >= 20 && calls >= 300);
+}
+
+/* Queues, events, waits: what only other schedules have. A run that fails half-way leaves nothing in any queue and no event. */
+static void every_call_of_a_schedule_may_fail(void **state) {
+  static const icn_schedule_kind KINDS[] = {ICN_SCHEDULE_IN_ORDER, ICN_SCHEDULE_OUT_OF_ORDER, ICN_SCHEDULE_QUEUES};
+  static const char *const CALLS[] = {
+      "clCreateCommandQueueWithProperties",
+      "clCreateCommandQueue",
+      "clEnqueueNDRangeKernel",
+      "clEnqueueMarkerWithWaitList",
+      "clEnqueueBarrierWithWaitList",
+      "clFlush",
+      "clFinish",
+      "clEnqueueReadBuffer",
+      "clEnqueueWriteBuffer",
+      "clGetEventInfo",
+      "clSetEventCallback",
+      "clWaitForEvents",
+  };
+  play_stage *stage = play_begin(state);
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  for (size_t k = 0; k < 6; k++) {
+    const play_scenario s = {.cache = cache == NULL ? "none" : cache, .schedule = KINDS[k / 2], .untimed = k % 2 != 0, .watched = true};
+    icn_error error;
+    bool right = false;
+    size_t functions = 0;
+    stage->driver->reset();
+    const icn_status status = play(stage, &s, &right, &error);
+    if (status == ICN_UNSUPPORTED && s.schedule == ICN_SCHEDULE_OUT_OF_ORDER) continue; /* the device has no such queue */
+    if (status != ICN_OK) fail_msg("%s", error.message);
+    play_assert_orderly(stage, "call", 0, status, right, &error);
+    for (size_t i = 0; i < sizeof CALLS / sizeof CALLS[0]; i++) functions += fail_each_call(stage, CALLS[i], &s) > 0;
+    assert_true(functions >= 9);
+  }
+}
+
+static void a_device_may_have_no_queue_out_of_order(void **state) {
+  play_stage *stage = play_begin(state);
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const play_scenario s = {.cache = cache == NULL ? "none" : cache, .schedule = ICN_SCHEDULE_OUT_OF_ORDER};
+  icn_error error;
+  bool right = false;
+  stage->driver->set("out_of_order", "0");
+  const icn_status status = play(stage, &s, &right, &error);
+  stage->driver->reset();
+  play_assert_orderly(stage, "out of order", 0, status, right, &error);
+  assert_int_equal(status, ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "out of order"));
+}
+
+/* A driver without the extension, and one that claims it without having its functions (a layer that knows nothing of it): a sentence. */
+static void a_recording_needs_its_extension(void **state) {
+  play_stage *stage = play_begin(state);
+  const char *cache = getenv("CLINCEPTION_CACHE_DIR");
+  const play_scenario s = {.cache = cache == NULL ? "none" : cache, .schedule = ICN_SCHEDULE_RECORDED, .untimed = true};
+  static const char *const EXTENSIONS[] = {"cl_khr_fp64", "cl_khr_fp64 cl_khr_command_buffer"};
+  for (size_t i = 0; i < 2; i++) {
+    icn_error error;
+    bool right = false;
+    stage->driver->reset();
+    stage->driver->set("extensions", EXTENSIONS[i]);
+    if (i == 1) fake_driver_fail(stage->driver, "clGetExtensionFunctionAddressForPlatform", EVERY_CALL, CL_INVALID_VALUE);
+    const icn_status status = play(stage, &s, &right, &error);
+    stage->driver->reset();
+    play_assert_orderly(stage, "recording", i, status, right, &error);
+    assert_int_equal(status, ICN_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "cl_khr_command_buffer"));
+  }
 }
 
 /* The paths of compiling, storing and dividing, which the cached scenario does not take. */
@@ -249,7 +317,7 @@ static void every_allocation_may_fail_on_the_reference(void **state) {
 static void every_allocation_may_fail_on_a_device(void **state) {
   play_stage *stage = play_begin(state);
   const char *cache = getenv("CLINCEPTION_CACHE_DIR");
-  const play_scenario s = {.cache = cache == NULL ? "none" : cache};
+  const play_scenario s = {.cache = cache == NULL ? "none" : cache, .keeps_weights = true};
   stage->driver->reset();
   fail_allocations(stage, &s, false);
 }
@@ -258,6 +326,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nothing_fails_unasked),
       cmocka_unit_test(every_call_may_fail),
+      cmocka_unit_test(every_call_of_a_schedule_may_fail),
+      cmocka_unit_test(a_device_may_have_no_queue_out_of_order),
+      cmocka_unit_test(a_recording_needs_its_extension),
       cmocka_unit_test(compiling_may_fail),
       cmocka_unit_test(dividing_may_fail),
       cmocka_unit_test(mapping_may_fail),

@@ -207,11 +207,11 @@ void check_sliced_run(const builder *whole, const builder *sliced, const icn_pla
 }
 
 void check_all_ways(const builder *b, uint32_t seed) {
-  const icn_plan_request requests[] = {{NULL, NULL, false, false, NULL, ICN_PRECISION_FP32},
-                                       {NULL, NULL, true, true, NULL, ICN_PRECISION_FP32},
-                                       {"concat_view,memory_reuse", NULL, false, false, NULL, ICN_PRECISION_FP32},
-                                       {"concat_view,reshape_view", NULL, true, false, NULL, ICN_PRECISION_FP32},
-                                       {"all", NULL, false, false, NULL, ICN_PRECISION_FP32}};
+  const icn_plan_request requests[] = {{.why = false},
+                                       {.keep_values = true, .why = true},
+                                       {.disabled_passes = "concat_view,memory_reuse"},
+                                       {.disabled_passes = "concat_view,reshape_view", .keep_values = true},
+                                       {.disabled_passes = "all"}};
   for (size_t r = 0; r < sizeof requests / sizeof requests[0]; r++) {
     check_run(b, &icn_fake_plain, &requests[r], r % 2 == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU, seed);
     check_run(b, &icn_fake_two_launches, &requests[r], r % 2 == 0 ? ICN_DEVICE_CPU : ICN_DEVICE_GPU, seed);

@@ -121,6 +121,7 @@ static icn_status load_file(const char *path, test_network *network, icn_error *
   const bool ok = file.bytes > 0 && copy_model(&file, &filled);
   icn_os_unmap(&file);
   network->file = filled.data;
+  network->file_bytes = filled.bytes;
   if (!ok) return icn_error_set(error, ICN_FORMAT, "'%s' is no ONNX model", path);
   return icn_onnx_parse(filled.data, filled.bytes, NULL, &network->source, error);
 }

@@ -7,7 +7,8 @@
 typedef struct test_network {
   icn_source source;
   icn_graph graph;
-  uint8_t *file; /* NULL for a built-in one */
+  uint8_t *file; /* NULL for a built-in one: the model as it is with its made-up weights */
+  size_t file_bytes;
 } test_network;
 
 /* `name`: "builtin:SPEC", or the path of an .onnx file. Initialisers of floats without values (tests/data/exported has none) get small

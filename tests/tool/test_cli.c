@@ -47,19 +47,81 @@ static int remove_folder(void **state) {
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run", "bench", "plan", "check", "report"};
+  static const char *const names[] = {"devices", "classify", "run",    "bench",    "plan",       "check",
+                                      "tune",    "report",   "models", "selftest", "quarantine", "cache"};
+  enum { NAMES = sizeof names / sizeof names[0] };
   SUCCEEDS("$T --help");
-  for (size_t i = 0; i < 7; i++) assert_says(names[i]);
-  for (size_t i = 0; i < 7; i++) {
+  for (size_t i = 0; i < NAMES; i++) assert_says(names[i]);
+  assert_says("'clinception models' lists them");
+  for (size_t i = 0; i < NAMES; i++) {
     SUCCEEDS("$T %s --help", names[i]);
     assert_says("usage: clinception ");
-    assert_says("--device WHICH");
+    const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0;
+    if (!any_device) assert_says("--device WHICH");
     assert_says("examples:");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
       if (strlen(line) > 120) fail_msg("%s --help: a line of %zu characters: %s", names[i], strlen(line), line);
   }
   SUCCEEDS("$T --version");
   assert_says("clinception 0.");
+}
+
+static void the_cache_is_shown_checked_and_emptied(void **state) {
+  (void)state;
+#define CACHE "CLINCEPTION_CACHE_BYTES=1073741824 CLINCEPTION_CACHE_DIR=$D/cache "
+  SUCCEEDS(CACHE "$T cache --help");
+  assert_says("usage: clinception cache list|clear|verify");
+  SUCCEEDS(CACHE "$T cache list"); /* no folder yet */
+  assert_says("0 files, 0 B, in ");
+  SUCCEEDS(CACHE "$T classify --model builtin:inception_v3:input=75,classes=10 $I/rgb.png >$D/first");
+  SUCCEEDS(CACHE "$T classify --model builtin:inception_v3:input=75,classes=10 $I/rgb.png >$D/second");
+  assert_int_equal(sh("cmp $D/first $D/second"), 0);
+  SUCCEEDS(CACHE "$T cache list");
+  if (strstr(out, "weights") == NULL || strstr(out, "MiB") == NULL) fail_msg("no weights are listed: %s", out);
+  assert_says("builtin:inception_v3:input=75,classes=10 on '");
+  SUCCEEDS(CACHE "$T cache list --json");
+  assert_says("\"kind\":\t\"weights\"");
+  assert_says("\"weights_limit_bytes\":\t1073741824");
+  SUCCEEDS(CACHE "$T cache verify");
+  assert_says(": 0 of no use");
+  assert_int_equal(sh("f=$(echo $D/cache/*.weights); printf x | dd of=$f bs=1 seek=1000000 conv=notrunc; echo mine >$D/cache/tuning.txt"),
+                   0);
+  FAILS(1, "1 file of the cache is of no use", CACHE "$T cache verify");
+  assert_says(".weights: the checksum of its weights is wrong\n");
+  FAILS(1, "1 file of the cache is of no use", CACHE "$T cache verify --json");
+  assert_says("\"damaged\":\t1");
+  assert_int_equal(sh(CACHE "$T classify --model builtin:inception_v3:input=75,classes=10 $I/rgb.png >$D/third"), 0);
+  if (strstr(err, "warning: weight cache: an entry is not used") == NULL) fail_msg("the damage is not said: %s", err);
+  assert_int_equal(sh("cmp $D/first $D/third"), 0);
+  SUCCEEDS(CACHE "$T cache verify"); /* it was made anew */
+  assert_int_equal(sh("f=$(echo $D/cache/*.weights); printf x | dd of=$f bs=1 seek=1000000 conv=notrunc"), 0);
+  SUCCEEDS(CACHE "$T cache verify --repair");
+  assert_says("1 file removed, ");
+  assert_int_equal(sh("ls $D/cache/*.weights"), 2);
+  SUCCEEDS(CACHE "$T cache clear");
+  assert_says(" freed, in ");
+  assert_int_equal(sh("ls $D/cache"), 0);
+  assert_string_equal(out, "tuning.txt\n");
+  SUCCEEDS(CACHE "$T cache clear --json");
+  assert_says("\"removed\":\t0");
+}
+
+static void a_cache_that_cannot_be_is_a_sentence(void **state) {
+  (void)state;
+  FAILS(2, "expected one of list, clear and verify", "$T cache");
+  FAILS(2, "expected one of list, clear and verify", "$T cache list clear");
+  FAILS(2, "did you mean clear", "$T cache claer");
+  FAILS(2, "--repair belongs to verify", CACHE "$T cache clear --repair");
+  FAILS(2, "unknown option '--force'", CACHE "$T cache clear --force");
+  FAILS(1, "there is no cache", "CLINCEPTION_CACHE_DIR=none $T cache list");
+  FAILS(1, "cannot be read", "CLINCEPTION_CACHE_DIR=$D/labels $T cache list");
+  FAILS(2, "CLINCEPTION_CACHE_BYTES is '2 GiB'", "CLINCEPTION_CACHE_BYTES='2 GiB' $T cache list");
+  assert_int_equal(sh("mkdir $D/open && chmod 0777 $D/open"), 0);
+  FAILS(1, "is not used: everybody may write to it", "CLINCEPTION_CACHE_DIR=$D/open $T cache clear");
+  assert_int_equal(sh("CLINCEPTION_CACHE_DIR=$D/open $T classify --model $M/colours.onnx $I/rgb.png"), 0);
+  if (strstr(err, "warning: the cache folder '") == NULL) fail_msg("nobody says that the folder is not used: %s", err);
+  assert_int_equal(sh("rmdir $D/open"), 0); /* it is empty */
+#undef CACHE
 }
 
 static void wrong_usage_is_explained(void **state) {
@@ -96,7 +158,15 @@ static void wrong_usage_is_explained(void **state) {
   FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3y4");
   FAILS(2, "--shape expects", "$T plan m.onnx --shape image=1x3x");
   FAILS(2, "empty text", "$T plan m.onnx --rows=");
+  FAILS(2, "such as 104857600, 100MiB or 1.5GiB, got '0'", "$T plan m.onnx --memory-limit 0");
+  FAILS(2, "got '-5'", "$T bench m.onnx --memory-limit=-5");
+  FAILS(2, "got '100 parsecs'", "$T run m.onnx --memory-limit '100 parsecs'");
+  FAILS(2, "got '1e9'", "$T check m.onnx --memory-limit 1e9");
+  FAILS(2, "got 'MiB'", "$T classify --model m.onnx a.jpg --memory-limit MiB");
+  FAILS(2, "got '0.5'", "$T plan m.onnx --memory-limit 0.5");
+  FAILS(2, "got '99999999999TiB'", "$T plan m.onnx --memory-limit 99999999999TiB");
   FAILS(2, "--precision expects fp32", "$T bench m.onnx --precision fp64");
+  FAILS(2, "--schedule expects in-order", "$T bench m.onnx --schedule sideways");
   FAILS(1, "--precision fp16 is reserved", "$T bench m.onnx --precision fp16");
 }
 
@@ -337,6 +407,25 @@ static void plans_are_shown(void **state) {
   FAILS(2, "", "$T plan $M/sums.onnx --shape nothing=5x3");
 }
 
+static void memory_is_limited(void **state) {
+  (void)state;
+  SUCCEEDS("$T plan builtin:inception_v3:input=75,classes=10");
+  assert_says("device memory, exactly: ");
+  SUCCEEDS("$T plan builtin:inception_v3:input=75,classes=10 --memory-limit 85.9MiB --why");
+  assert_says("memory limit 90072678 bytes: ");
+  assert_says("memory limit: takes the place of ");
+  SUCCEEDS("$T plan builtin:inception_v3:input=75,classes=10 --memory-limit '88 MiB' --device-file $X/devices/gpu.txt");
+  SUCCEEDS("$T check builtin:inception_v3:input=75,classes=10 --memory-limit 90MB");
+  assert_says(": ok");
+  SUCCEEDS("$T bench builtin:inception_v3:input=75,classes=10 --memory-limit 90000000 --repeat 3 --json");
+  assert_says("\"peak_bytes\"");
+  SUCCEEDS("$T classify --model builtin:inception_v3:input=75,classes=10 --memory-limit 0.1GiB $I/rgb.jpg");
+  SUCCEEDS("$T run $M/sums.onnx --input left=$D/left.npy --input right=$D/right.npy --output sum=$D/l.npy --memory-limit 1MiB");
+  FAILS(1, "the memory limit of 1048576 bytes is too small by", "$T bench builtin:inception_v3:input=75,classes=10 --memory-limit 1MiB");
+  FAILS(1, "has the most activations at once", "$T plan builtin:inception_v3:input=75,classes=10 --memory-limit 1kB");
+  FAILS(2, "the reference device knows none", "$T bench $M/colours.onnx --device reference --memory-limit 1GiB");
+}
+
 static void devices_are_checked(void **state) {
   (void)state;
   SUCCEEDS("$T check $M/colours.onnx --device all");
@@ -378,6 +467,8 @@ static void output_that_cannot_be_written(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(help_teaches),
+      cmocka_unit_test(the_cache_is_shown_checked_and_emptied),
+      cmocka_unit_test(a_cache_that_cannot_be_is_a_sentence),
       cmocka_unit_test(wrong_usage_is_explained),
       cmocka_unit_test(devices_are_listed_and_recorded),
       cmocka_unit_test(missing_devices_are_named),
@@ -390,6 +481,7 @@ int main(void) {
       cmocka_unit_test(big_endian_and_fortran_are_read),
       cmocka_unit_test(models_are_timed),
       cmocka_unit_test(plans_are_shown),
+      cmocka_unit_test(memory_is_limited),
       cmocka_unit_test(devices_are_checked),
       cmocka_unit_test(the_built_in_network_runs),
       cmocka_unit_test(output_that_cannot_be_written),

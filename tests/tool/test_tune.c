@@ -100,9 +100,11 @@ static void all_networks_are_one_piece_of_work(void **state) {
   succeeds("$T tune --all $M/nan.onnx --dry-run --out $D/all.txt");
   says(out, "builtin:inception_v3, batch 1: ");
   says(out, "builtin:inception_v3, batch 8: ");
+  says(out, "builtin:googlenet_bn, batch 1: ");
+  says(out, "builtin:googlenet_bn, batch 8: ");
   assert_int_equal(count_of(out, "nan.onnx"), 1); /* a model that fixes its batch */
   succeeds("$T tune --all " SMALL " " SMALL " --batch 1 --dry-run --json --out $D/all.txt");
-  assert_int_equal(count_of(out, "\"batch\""), 3);
+  assert_int_equal(count_of(out, "\"batch\""), 4);
   assert_int_equal(count_of(out, "\"added\":\t0"), 1); /* what is there twice is measured once */
   fails(2, "--shape belongs to one model", "$T tune --all --shape 1x3x99x99 --out $D/all.txt");
   fails(1, "nowhere.onnx", "$T tune --all nowhere.onnx --dry-run --out $D/all.txt");

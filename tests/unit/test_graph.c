@@ -182,6 +182,53 @@ static void halves_convert_exactly(void **state) {
   assert_true(isnan(icn_half_to_float(icn_float_to_half(NAN))));
 }
 
+/* A copy is changed by itself, and the graph can be made again of it. */
+static void copies_are_their_own(void **state) {
+  fixture *f = *state;
+  icn_graph *graph = &f->graph, copy;
+  icn_allocator allocator = icn_allocator_default();
+  icn_text texts[3];
+  icn_node *conv = add_conv(graph, shape4(1, 2, 6, 6));
+  graph->outputs = &conv->output;
+  graph->output_count = 1;
+  static const char *name = "y";
+  graph->output_names = &name;
+  for (int i = 0; i < 3; i++) icn_text_init(&texts[i], &allocator);
+  icn_graph_dump(graph, &texts[0]);
+  icn_graph_init(&copy, &allocator);
+  assert_int_equal(icn_graph_copy(graph, &copy, &f->error), ICN_OK);
+  icn_graph_dump(&copy, &texts[1]);
+  assert_string_equal(texts[0].data, texts[1].data);
+  assert_int_equal(icn_graph_validate(&copy, &f->error), ICN_OK);
+  graph->nodes[0].inputs[1] = ICN_NO_VALUE;
+  graph->nodes[0].op = ICN_OP_NONE;
+  graph->values[0].shape = shape4(2, 3, 8, 8);
+  graph->outputs[0] = 0;
+  assert_int_equal(icn_graph_validate(&copy, &f->error), ICN_OK);
+  (void)add_input(&copy, "another", shape4(1, 1, 1, 1)); /* an array that is full grows */
+  assert_int_equal(icn_graph_validate(&copy, &f->error), ICN_OK);
+  copy.value_count--;
+  assert_int_equal(icn_graph_copy(&copy, graph, &f->error), ICN_OK);
+  icn_graph_dump(graph, &texts[2]);
+  assert_string_equal(texts[0].data, texts[2].data);
+  for (int i = 0; i < 3; i++) icn_text_fini(&texts[i]);
+  icn_graph_fini(&copy);
+}
+
+/* What was made goes; constants stay constants. */
+static void made_constants_can_go(void **state) {
+  icn_graph *graph = &((fixture *)*state)->graph;
+  icn_node *conv = add_conv(graph, shape4(1, 2, 6, 6));
+  float *made = icn_arena_array(&graph->constants, 54, sizeof *made);
+  assert_non_null(made);
+  graph->values[conv->inputs[1]].data = made;
+  icn_graph_drop_constants(graph);
+  assert_null(graph->constants.blocks);
+  assert_non_null(graph->values[conv->inputs[1]].data);
+  assert_ptr_not_equal(graph->values[conv->inputs[1]].data, made);
+  assert_null(graph->values[conv->inputs[0]].data);
+}
+
 static void names_exist_for_all(void **state) {
   (void)state;
   for (int op = 0; op < ICN_OP_COUNT; op++) assert_string_not_equal(icn_op_name((icn_op)op), "unknown");
@@ -199,6 +246,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(use_before_production_is_refused, make, drop),
       cmocka_unit_test_setup_teardown(each_rule_refuses_nonsense, make, drop),
       cmocka_unit_test_setup_teardown(constants_are_read_unaligned, make, drop),
+      cmocka_unit_test_setup_teardown(copies_are_their_own, make, drop),
+      cmocka_unit_test_setup_teardown(made_constants_can_go, make, drop),
       cmocka_unit_test(halves_convert_exactly),
       cmocka_unit_test(names_exist_for_all),
   };

@@ -5,10 +5,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -121,9 +123,9 @@ static void a_write_cut_short_leaves_the_old_file(void **state) {
   assert_int_equal(icn_os_write_file(path, "old", 3, &error), ICN_OK);
   struct rlimit limit, kept;
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &kept), 0);
-  signal(SIGXFSZ, SIG_IGN);
+  signal(SIGXFSZ, SIG_DFL); /* which would end this process */
   limit = kept;
-  limit.rlim_cur = 50000; /* the first write is short, the second fails */
+  limit.rlim_cur = 50000; /* the first write is short, there is no second */
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
   icn_status status = icn_os_write_file(path, large, sizeof large, &error);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
@@ -134,6 +136,127 @@ static void a_write_cut_short_leaves_the_old_file(void **state) {
   assert_int_equal(mapping.bytes, 3);
   icn_os_unmap(&mapping);
   assert_true(icn_os_remove(path));
+}
+
+static void files_are_written_piece_by_piece(void **state) {
+  (void)state;
+  icn_error error;
+  icn_mapping mapping;
+  icn_os_writer writer;
+  const char *path = in_folder("pieces");
+  assert_int_equal(icn_os_writer_open(path, &writer, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "....one", 7, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "two", 3, &error), ICN_OK);
+  assert_false(icn_os_exists(path)); /* nobody sees half of it */
+  assert_int_equal(icn_os_writer_finish(&writer, "head", 4, &error), ICN_OK);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_int_equal(mapping.bytes, 10);
+  assert_memory_equal(mapping.data, "headonetwo", 10);
+  icn_os_unmap(&mapping);
+
+  assert_int_equal(icn_os_writer_open(path, &writer, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "other", 5, &error), ICN_OK);
+  icn_os_writer_abandon(&writer);
+  assert_int_equal(entries(), 1);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_int_equal(mapping.bytes, 10); /* as it was */
+  icn_os_unmap(&mapping);
+  assert_true(icn_os_remove(path));
+
+  assert_int_equal(icn_os_writer_open(in_folder("no/such/folder"), &writer, &error), ICN_IO);
+  assert_says(&error, "No such file");
+  assert_int_equal(icn_os_writer_open(path, &writer, &error), ICN_OK);
+  assert_true(icn_os_make_folder(path)); /* what cannot be replaced by a file */
+  assert_int_equal(icn_os_writer_finish(&writer, "", 0, &error), ICN_IO);
+  assert_says(&error, "directory");
+  assert_int_equal(entries(), 1);
+  assert_true(icn_os_remove(path));
+}
+
+static void files_are_read_piece_by_piece(void **state) {
+  (void)state;
+  icn_error error;
+  icn_os_reader reader;
+  char piece[8] = "";
+  const char *path = in_folder("read");
+  assert_int_equal(icn_os_reader_open(path, &reader, &error), ICN_IO);
+  assert_says(&error, "No such file");
+  assert_int_equal(icn_os_reader_open(folder, &reader, &error), ICN_IO);
+  assert_says(&error, "not a regular file");
+  assert_int_equal(icn_os_write_file(path, "0123456789", 10, &error), ICN_OK);
+  assert_int_equal(icn_os_reader_open(path, &reader, &error), ICN_OK);
+  assert_int_equal(reader.bytes, 10);
+  assert_int_equal(icn_os_reader_read(&reader, 6, piece, 4, &error), ICN_OK);
+  assert_string_equal(piece, "6789");
+  assert_int_equal(icn_os_reader_read(&reader, 0, piece, 2, &error), ICN_OK);
+  assert_string_equal(piece, "0189");
+  assert_int_equal(icn_os_reader_read(&reader, 7, piece, 4, &error), ICN_IO);
+  assert_says(&error, "1 bytes more");
+  assert_int_equal(icn_os_reader_read(&reader, 99, piece, 1, &error), ICN_IO);
+  assert_int_equal(icn_os_reader_read(&reader, 99, piece, 0, &error), ICN_OK);
+  assert_int_equal(truncate(path, 3), 0);
+  assert_int_equal(icn_os_reader_read(&reader, 2, piece, 2, &error), ICN_IO);
+  icn_os_reader_close(&reader);
+  assert_true(icn_os_remove(path));
+}
+
+typedef struct seen {
+  int count;
+  uint64_t bytes;
+  int64_t changed;
+} seen;
+
+static bool count_file(void *user, const char *name, uint64_t bytes, int64_t changed) {
+  seen *s = user;
+  s->count++;
+  s->bytes += bytes;
+  s->changed = changed;
+  return strcmp(name, "stop") != 0;
+}
+
+static void folders_are_listed(void **state) {
+  (void)state;
+  icn_error error;
+  seen s = {0, 0, 0};
+  const struct timespec old[2] = {{1000000, 0}, {1000000, 0}};
+  assert_true(icn_os_make_folder(in_folder("list/sub")));
+  assert_int_equal(icn_os_write_file(in_folder("list/file"), "12345", 5, &error), ICN_OK);
+  assert_int_equal(symlink("file", in_folder("list/link")), 0);
+  assert_int_equal(utimensat(AT_FDCWD, in_folder("list/file"), old, 0), 0);
+  assert_true(icn_os_list_files(in_folder("list"), count_file, &s)); /* neither folders nor links */
+  assert_int_equal(s.count, 1);
+  assert_int_equal(s.bytes, 5);
+  assert_int_equal(s.changed, 1000000);
+  const int64_t before = icn_os_clock();
+  assert_true(icn_os_touch(in_folder("list/file")));
+  assert_true(icn_os_list_files(in_folder("list"), count_file, &s));
+  assert_true(s.changed >= before - 1 && s.changed <= icn_os_clock() + 1);
+  assert_false(icn_os_touch(in_folder("list/absent")));
+  assert_false(icn_os_list_files(in_folder("absent"), count_file, &s));
+  assert_true(icn_os_remove(in_folder("list/file")) && icn_os_remove(in_folder("list/link")));
+  assert_int_equal(icn_os_write_file(in_folder("list/stop"), "", 0, &error), ICN_OK);
+  assert_true(icn_os_list_files(in_folder("list"), count_file, &s));
+  assert_true(icn_os_remove(in_folder("list/stop")) && icn_os_remove(in_folder("list/sub")) && icn_os_remove(in_folder("list")));
+}
+
+static void folders_of_others_are_told(void **state) {
+  (void)state;
+  const char *path = in_folder("mine");
+  const mode_t mask = umask(0);
+  assert_true(icn_os_make_folder(path));
+  umask(mask);
+  assert_null(icn_os_folder_problem(path)); /* whatever the mask says */
+  assert_int_equal(chmod(path, 01777), 0);
+  assert_non_null(strstr(icn_os_folder_problem(path), "everybody"));
+  assert_int_equal(chmod(path, 0755), 0);
+  if (geteuid() == 0) {
+    assert_int_equal(chown(path, 12345, (gid_t)-1), 0);
+    assert_non_null(strstr(icn_os_folder_problem(path), "another user"));
+  } else {
+    assert_null(icn_os_folder_problem("/")); /* root's */
+  }
+  assert_true(icn_os_remove(path));
+  assert_null(icn_os_folder_problem(path));
 }
 
 static void links_and_modes_survive_a_write(void **state) {
@@ -264,13 +387,91 @@ static void the_processor_is_told_apart(void **state) {
   if (family + model > 0) assert_int_equal(end, strlen(machine.model));
 }
 
+/* Threads of one process, too: what they read and write back would otherwise undo what another process wrote in between. */
+static void a_lock_keeps_everybody_out(void **state) {
+  (void)state;
+  icn_os_lock first, second;
+  icn_error error;
+  char path[64], file[80];
+  snprintf(path, sizeof path, "locked-%lu", icn_os_process());
+  snprintf(file, sizeof file, "%s.lock", path);
+  assert_int_equal(icn_os_lock_file(path, 1, &first, &error), ICN_OK);
+  for (int n = 0; n < 2; n++) { /* the one that was turned away has not opened it */
+    assert_int_equal(icn_os_lock_file(path, 0.02, &second, &error), ICN_IO);
+    assert_non_null(strstr(error.message, "holds its lock"));
+    icn_os_unlock_file(&second);
+  }
+  assert_true(icn_os_exists(file));
+  icn_os_unlock_file(&first);
+  assert_false(icn_os_exists(file));
+  assert_int_equal(icn_os_lock_file(path, 1, &second, &error), ICN_OK);
+  icn_os_unlock_file(&second);
+}
+
+static void a_process_is_known_by_its_mark(void **state) {
+  (void)state;
+  char mark[ICN_OS_PROCESS_BYTES], other[ICN_OS_PROCESS_BYTES + 16];
+  int ends[2];
+  icn_os_process_mark(mark);
+  assert_true(icn_os_process_is_alive(mark));
+  assert_null(strpbrk(mark, " \t\n"));
+  static const char *const NONE[] = {"", "-", "1", "1.2", "0.0.-", "x.y.z", "99999999999999999999.1.-", "-1.0.-"};
+  assert_false(icn_os_process_is_elsewhere(mark));
+  for (size_t i = 0; i < sizeof NONE / sizeof NONE[0]; i++) {
+    assert_false(icn_os_process_is_alive(NONE[i]));
+    assert_false(icn_os_process_is_elsewhere(NONE[i]));
+  }
+  char *machine = strrchr(mark, '.') + 1;
+  machine[0] = machine[0] == '0' ? '1' : '0';
+  assert_true(icn_os_process_is_elsewhere(mark));
+  assert_int_equal(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    icn_os_process_mark(mark);
+    (void)!write(ends[1], mark, sizeof mark);
+    for (;;) pause();
+  }
+  assert_int_equal(read(ends[0], mark, sizeof mark), sizeof mark);
+  assert_true(icn_os_process_is_alive(mark));
+#ifdef __linux__
+  /* The same number with another beginning, or of another start of the machine. */
+  unsigned long number = 0;
+  unsigned long long began = 0;
+  char boot[48] = "";
+  assert_int_equal(sscanf(mark, "%lu.%llu.%47s", &number, &began, boot), 3);
+  assert_true(began > 0);
+  snprintf(other, sizeof other, "%lu.%llu.%s", number, began + 1, boot);
+  assert_false(icn_os_process_is_alive(other));
+  snprintf(other, sizeof other, "%lu.%llu.00000000-0000-0000-0000-000000000000", number, began);
+  assert_false(icn_os_process_is_alive(other));
+#else
+  (void)other;
+#endif
+  assert_int_equal(kill(child, SIGKILL), 0);
+  siginfo_t info;
+  assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0); /* dead, and not yet buried */
+#ifdef __linux__
+  assert_false(icn_os_process_is_alive(mark));
+#endif
+  assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED), 0);
+  assert_false(icn_os_process_is_alive(mark));
+  close(ends[0]);
+  close(ends[1]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_lock_keeps_everybody_out),
+      cmocka_unit_test(a_process_is_known_by_its_mark),
       cmocka_unit_test(written_files_are_mapped_back),
       cmocka_unit_test(unreadable_things_are_named),
       cmocka_unit_test(unwritable_places_are_named),
       cmocka_unit_test(devices_are_written_not_replaced),
       cmocka_unit_test(a_write_cut_short_leaves_the_old_file),
+      cmocka_unit_test(files_are_written_piece_by_piece),
+      cmocka_unit_test(files_are_read_piece_by_piece),
+      cmocka_unit_test(folders_are_listed),
+      cmocka_unit_test(folders_of_others_are_told),
       cmocka_unit_test(links_and_modes_survive_a_write),
       cmocka_unit_test(external_paths_stay_below_the_model),
       cmocka_unit_test(the_cache_folder_follows_the_environment),

@@ -57,6 +57,69 @@ static void written_files_are_mapped_back(void **state) {
   assert_false(icn_os_remove(path));
 }
 
+static void files_are_written_piece_by_piece(void **state) {
+  (void)state;
+  icn_error error;
+  icn_mapping mapping;
+  icn_os_writer writer;
+  const char *path = in_folder("pieces");
+  assert_int_equal(icn_os_writer_open(path, &writer, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "....one", 7, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "two", 3, &error), ICN_OK);
+  assert_false(icn_os_exists(path)); /* nobody sees half of it */
+  assert_int_equal(icn_os_writer_finish(&writer, "head", 4, &error), ICN_OK);
+  assert_int_equal(icn_os_map(path, &mapping, &error), ICN_OK);
+  assert_int_equal(mapping.bytes, 10);
+  assert_memory_equal(mapping.data, "headonetwo", 10);
+  icn_os_unmap(&mapping);
+  icn_os_reader reader;
+  char piece[8] = "";
+  assert_int_equal(icn_os_reader_open(folder, &reader, &error), ICN_IO);
+  assert_int_equal(icn_os_reader_open(path, &reader, &error), ICN_OK);
+  assert_int_equal(reader.bytes, 10);
+  assert_int_equal(icn_os_reader_read(&reader, 7, piece, 3, &error), ICN_OK);
+  assert_string_equal(piece, "two");
+  assert_int_equal(icn_os_reader_read(&reader, 9, piece, 2, &error), ICN_IO);
+  assert_int_equal(icn_os_reader_read(&reader, 10, piece, 1, &error), ICN_IO);
+  icn_os_reader_close(&reader);
+  assert_int_equal(icn_os_writer_open(path, &writer, &error), ICN_OK);
+  icn_os_writer_abandon(&writer); /* tear-down finds no temporary */
+  assert_true(icn_os_remove(path));
+  assert_int_equal(icn_os_writer_open(in_folder("no\\such"), &writer, &error), ICN_IO);
+}
+
+typedef struct seen {
+  int count;
+  uint64_t bytes;
+  int64_t changed;
+} seen;
+
+static bool count_file(void *user, const char *name, uint64_t bytes, int64_t changed) {
+  seen *s = user;
+  (void)name;
+  s->count++;
+  s->bytes += bytes;
+  s->changed = changed;
+  return true;
+}
+
+static void folders_are_listed(void **state) {
+  (void)state;
+  icn_error error;
+  seen s = {0, 0, 0};
+  const int64_t before = icn_os_clock();
+  assert_true(icn_os_make_folder(in_folder("list\\sub")));
+  assert_int_equal(icn_os_write_file(in_folder("list\\file"), "12345", 5, &error), ICN_OK);
+  assert_true(icn_os_touch(in_folder("list\\file")));
+  assert_true(icn_os_list_files(in_folder("list"), count_file, &s)); /* no folders */
+  assert_int_equal(s.count, 1);
+  assert_int_equal(s.bytes, 5);
+  assert_true(before > 1700000000 && s.changed >= before - 2 && s.changed <= icn_os_clock() + 2);
+  assert_false(icn_os_touch(in_folder("list\\absent")));
+  assert_false(icn_os_list_files(in_folder("absent"), count_file, &s));
+  assert_true(icn_os_remove(in_folder("list\\file")) && icn_os_remove(in_folder("list\\sub")) && icn_os_remove(in_folder("list")));
+}
+
 static void what_cannot_be_read_or_written_is_named(void **state) {
   (void)state;
   icn_error error;
@@ -191,15 +254,34 @@ static void the_processor_is_told_apart(void **state) {
   }
 }
 
+static void a_process_is_known_by_its_mark(void **state) {
+  (void)state;
+  char mark[ICN_OS_PROCESS_BYTES], other[ICN_OS_PROCESS_BYTES];
+  unsigned long number = 0;
+  unsigned long long began = 0;
+  icn_os_process_mark(mark);
+  assert_true(icn_os_process_is_alive(mark));
+  assert_false(icn_os_process_is_elsewhere(mark));
+  assert_int_equal(sscanf(mark, "%lu.%llu", &number, &began), 2);
+  assert_true(number == icn_os_process() && began > 0);
+  snprintf(other, sizeof other, "%lu.%llu.-", number, began + 1); /* the same number, another process */
+  assert_false(icn_os_process_is_alive(other));
+  assert_false(icn_os_process_is_alive("-"));
+  assert_false(icn_os_process_is_alive("3.1.-")); /* numbers are multiples of 4 */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(written_files_are_mapped_back),
+      cmocka_unit_test(files_are_written_piece_by_piece),
+      cmocka_unit_test(folders_are_listed),
       cmocka_unit_test(what_cannot_be_read_or_written_is_named),
       cmocka_unit_test(external_paths_stay_below_the_model),
       cmocka_unit_test(the_cache_folder_follows_the_environment),
       cmocka_unit_test(libraries_open_by_name),
       cmocka_unit_test(a_mutex_excludes),
       cmocka_unit_test(time_moves_forward),
+      cmocka_unit_test(a_process_is_known_by_its_mark),
       cmocka_unit_test(the_processor_is_told_apart),
   };
   return cmocka_run_group_tests_name("os_windows", tests, make_folder, remove_folder);

@@ -200,6 +200,25 @@ static void plans_for_recorded_devices(void **state) {
   free(devices);
 }
 
+/* The other built-in networks, and one whose channels divide by nothing: planned within limits everywhere; what they choose is not kept. */
+static void built_in_networks_are_planned_for_every_device(void **state) {
+  (void)state;
+  static const char *const SPECS[] = {"builtin:googlenet:aux=1", "builtin:bn_inception", "builtin:inception_v2:aux=1",
+                                      "builtin:googlenet_bn:width=0.03,aux=1"};
+  size_t count;
+  device_file *devices = device_files_read(&count);
+  for (size_t i = 0; i < sizeof SPECS / sizeof SPECS[0]; i++) {
+    test_network network;
+    icn_error error = {ICN_OK, ""};
+    plan_digest *digest = plan_digest_new();
+    if (test_network_load(SPECS[i], 1, &network, &error) != ICN_OK) fail_msg("%s: %s", SPECS[i], error.message);
+    for (size_t d = 0; d < count; d++) plan_graph(&network.graph, &devices[d], digest);
+    plan_digest_free(digest);
+    test_network_unload(&network);
+  }
+  free(devices);
+}
+
 /* --------------------------------------------------------- planted breaches */
 
 typedef struct breach {
@@ -352,13 +371,10 @@ static void constant_memory_is_bounded(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(plans_for_recorded_devices),
-      cmocka_unit_test(a_limit_that_is_broken_is_named),
-      cmocka_unit_test(small_devices_get_other_rows),
-      cmocka_unit_test(a_row_that_breaks_a_limit_is_refused),
-      cmocka_unit_test(only_one_kernel_takes_constant_memory),
-      cmocka_unit_test(a_plan_shrinks_until_it_fits),
-      cmocka_unit_test(constant_memory_is_bounded),
+      cmocka_unit_test(plans_for_recorded_devices),           cmocka_unit_test(built_in_networks_are_planned_for_every_device),
+      cmocka_unit_test(a_limit_that_is_broken_is_named),      cmocka_unit_test(small_devices_get_other_rows),
+      cmocka_unit_test(a_row_that_breaks_a_limit_is_refused), cmocka_unit_test(only_one_kernel_takes_constant_memory),
+      cmocka_unit_test(a_plan_shrinks_until_it_fits),         cmocka_unit_test(constant_memory_is_bounded),
   };
   return cmocka_run_group_tests_name("plan_devices", tests, NULL, NULL);
 }

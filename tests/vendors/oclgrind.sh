@@ -20,6 +20,22 @@ fault_is_seen() {
   FAULTS=$((FAULTS + 1))
 }
 
+# row_fault_is_seen FILE ROW FAMILY FROM TO TEXT: the kernel cases of ROW, a text of whose kernel is changed; fails unless oclgrind says TEXT of it.
+row_fault_is_seen() {
+  local folder=$ICN_WORK/kernels-$2 log=$ICN_WORK/row-$2.txt source
+  rm -rf "$folder"
+  cp -r "$ICN_SOURCE/kernels" "$folder"
+  source=$(<"$folder/$1")
+  [[ $source == *"$4"* ]] || fail "$1 has no '$4' to be planted on"
+  printf '%s\n' "${source/"$4"/"$5"}" >"$folder/$1"
+  if CLINCEPTION_KERNEL_DIR=$folder ICN_TEST_ROWS=$2 OCLGRIND_UNINITIALIZED=0 OCLGRIND_DATA_RACES=0 \
+    "$ICN_SOURCE/tests/kernel/oclgrind.sh" "$ICN_BUILD" "$3" >"$log" 2>&1; then
+    fail "the fault planted in row '$2' was not seen"
+  fi
+  grep -qE "$6" "$log" || { cat "$log"; fail "the fault planted in row '$2' was not seen (wanted: $6)"; }
+  FAULTS=$((FAULTS + 1))
+}
+
 # families_clean PRETEND [ENV=VALUE...]: the small kernel cases of every family; FAMILIES is how many were clean.
 families_clean() {
   local pretend=$1 log=$ICN_WORK/families-${1:-plain}

@@ -8,8 +8,8 @@ with ONNX Runtime's first (an environment with that is made in a cache folder at
 best, Winograd's GPU rows and the three-launch rows excepted where the line says so, because these would do the same work in another way.
 "layers changed" counts layers that another row computes, or that are not in the plan with everything on; 0 means that the switch
 changed nothing for this model. Without --tuning the user's tuning file is used, and what it holds is part of "all on".
---only takes a part of names, e.g. --only "all on,without merged"; --list shows all.
-All sets stand in memory together (Inception-v3: about 0.3 GiB each at batch 1, 0.6 GiB at batch 8).
+--only takes a part of names, e.g. --only "all on,without merged"; --list shows all. --only schedule compares the schedules ("all on" is in order).
+All sets stand in memory together (Inception-v3: about 0.3 GiB each at batch 1, 0.6 GiB at batch 8). What a device cannot do has the reason in its line.
 """
 import measure
 import environment
@@ -31,6 +31,9 @@ VARIANTS = {
     "without slices of a batch": {"passes_off": "slice_batch"},
     "without merged pairs": {"passes_off": "merge_pairs"},
     "without tuning": {"tuning": "none"},
+    "schedule: out of order": {"schedule": "out-of-order"},
+    "schedule: four queues": {"schedule": "queues"},
+    "schedule: recorded": {"schedule": "recorded"},
 }
 
 
@@ -54,7 +57,7 @@ def rows_of(known):
 
 
 def switches(name):
-    words = {"rows": "--rows %s", "passes_off": "--passes-off %s", "tuning": "CLINCEPTION_TUNE_FILE=%s"}
+    words = {"rows": "--rows %s", "passes_off": "--passes-off %s", "tuning": "CLINCEPTION_TUNE_FILE=%s", "schedule": "--schedule %s"}
     return " ".join("`%s`" % (words[key] % value) for key, value in VARIANTS[name].items())
 
 

@@ -31,13 +31,15 @@ class TensorInfo(ctypes.Structure):
 
 class ContextOptions(ctypes.Structure):
     _fields_ = [("struct_bytes", ctypes.c_size_t), ("allocator", ctypes.c_void_p), ("logger", ctypes.c_void_p), ("opencl_library", ctypes.c_char_p),
-                ("cache_dir", ctypes.c_char_p), ("kernel_dir", ctypes.c_char_p), ("quirks", ctypes.c_char_p), ("tune_file", ctypes.c_char_p)]
+                ("cache_dir", ctypes.c_char_p), ("kernel_dir", ctypes.c_char_p), ("quirks", ctypes.c_char_p), ("tune_file", ctypes.c_char_p),
+                ("cache_bytes", ctypes.c_uint64)]
 
 
 class ExecutorOptions(ctypes.Structure):
     _fields_ = [("struct_bytes", ctypes.c_size_t), ("device", ctypes.c_void_p), ("batch", ctypes.c_int64), ("shapes", ctypes.c_void_p),
                 ("shape_count", ctypes.c_size_t), ("precision", ctypes.c_int), ("cores", ctypes.c_uint32), ("disabled_passes", ctypes.c_char_p),
-                ("forced_rows", ctypes.c_char_p), ("keep_values", ctypes.c_int), ("profile", ctypes.c_int)]
+                ("forced_rows", ctypes.c_char_p), ("keep_values", ctypes.c_int), ("profile", ctypes.c_int),
+                ("schedule", ctypes.c_int), ("memory_limit", ctypes.c_uint64), ("self_test", ctypes.c_int)]
 
 
 class DeviceInfo(ctypes.Structure):
@@ -106,6 +108,10 @@ class Library:
             raise Failed("%s: %s" % (name, error.message.decode(errors="replace")))
 
 
+# icn_schedule_kind, by the tool's names.
+SCHEDULES = ("default", "in-order", "out-of-order", "queues", "recorded")
+
+
 def text(value):
     return None if value is None else value.encode()
 
@@ -113,7 +119,7 @@ def text(value):
 class Executor:
     """One model on one device with a context of its own, so that executors with different tuning files stand side by side. The model has one input."""
 
-    def __init__(self, library, model, device="cpu", batch=1, rows=None, passes_off=None, tuning=None):
+    def __init__(self, library, model, device="cpu", batch=1, rows=None, passes_off=None, tuning=None, schedule=None):
         self.library, functions = library, library.functions
         self.context, self.model, self.executor, found = (ctypes.c_void_p() for _ in range(4))
         options = ContextOptions()
@@ -127,6 +133,7 @@ class Executor:
         functions.icn_executor_options_init_sized(ctypes.byref(settings), ctypes.sizeof(settings))
         settings.device, settings.batch = found, batch
         settings.forced_rows, settings.disabled_passes = text(rows), text(passes_off)
+        settings.schedule = SCHEDULES.index(schedule or "default")
         library.call("icn_executor_create", self.model, ctypes.byref(settings), ctypes.byref(self.executor))
         if functions.icn_executor_input_count(self.executor) != 1:
             raise Failed("'%s' has %d inputs, one was expected" % (model, functions.icn_executor_input_count(self.executor)))

@@ -1,7 +1,8 @@
 """What the timing scripts run in processes of their own, inside the environment of environment.py: peer_worker.py TASK.json RESULT.json
 
 TASK is written by measure.py. "prepare" makes the model with a fixed batch and one output, the input and ONNX Runtime's answer; "time" loads the
-participants, checks each against that answer and times them in turns. RESULT is rewritten after every step and names in "now" the participant that is at
+participants, checks each against that answer and times them in turns; "start" loads one and lets it answer once, which a line on standard output
+announces. RESULT is rewritten after every step and names in "now" the participant that is at
 work, so that one that crashes is known.
 """
 import json, os, resource, sys, time
@@ -166,10 +167,31 @@ def timed(fields, result):
     result.save(now=None)
 
 
+# ---------------------------------------------------------------- start
+
+def start(fields, result):
+    """From nothing to the first answer, and the runtime's own end: what startup.py times from outside. Without a peer: an empty process."""
+    import peers
+    task, want, known, got = peers.Task(fields), np.load(fields["want"]), {}, None
+    known["best"] = int(want.ravel().argmax())
+    if fields["peer"] is not None:
+        peer = peers.make(fields["peer"], task, {})
+        got = np.asarray(peer.run(), np.float32)
+    print("answered", flush=True)
+    if got is not None:
+        known.update(version=peer.version, difference=float(np.abs(got.ravel() - want.ravel()).max() / np.abs(want).max()) if got.size == want.size else 1e30)
+    result.save(**known)
+
+
 def main():
     with open(sys.argv[1]) as file:
         task = json.load(file)
     result = Result(sys.argv[2])
+    if task["do"] == "start":
+        try:
+            return start(task, result)
+        except Exception as problem:
+            return result.save(problem=sentence(problem))
     try:
         (prepare if task["do"] == "prepare" else timed)(task, result)
         result.save(done=True)

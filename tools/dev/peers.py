@@ -12,12 +12,14 @@ class Unusable(Exception):
 
 
 class Task:
-    """What is to be run: model (path), input_name, output_name, image (NumPy array), batch, threads, work (a folder of this run)."""
+    """What is to be run: model (path), input_name, output_name, image (NumPy array), batch, threads, work (a folder of this run), cache (a folder for
+    what a runtime keeps from start to start, or None)."""
 
     def __init__(self, fields):
         self.model, self.input_name, self.output_name = fields["model"], fields["input_name"], fields["output_name"]
         self.image, self.batch, self.threads = np.load(fields["input"]), fields["batch"], fields["threads"]
         self.work, self.library, self.device, self.converting = fields["work"], fields["library"], fields["device"], 0.0
+        self.cache = fields.get("cache")
 
 
 def converted(task, path, command):
@@ -35,9 +37,9 @@ def converted(task, path, command):
 class Clinception:
     package, precision = None, "fp32"
 
-    def __init__(self, task, rows=None, passes_off=None, tuning=None):
+    def __init__(self, task, rows=None, passes_off=None, tuning=None, schedule=None):
         library = binding.Library(task.library)
-        self.executor = binding.Executor(library, task.model, task.device, task.batch, rows, passes_off, tuning)
+        self.executor = binding.Executor(library, task.model, task.device, task.batch, rows, passes_off, tuning, schedule)
         device = self.executor.device
         self.version, self.image = library.version, task.image
         self.notes = {"device": "%s, %s %s" % (device.name.decode(), device.platform.decode(), device.driver.decode()), "units": device.compute_units,
@@ -59,7 +61,12 @@ class OnnxRuntime:
         import onnxruntime
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = task.threads, 3
-        self.session = onnxruntime.InferenceSession(task.model, options, providers=["CPUExecutionProvider"])
+        model, kept = task.model, task.cache and os.path.join(task.cache, "optimised.onnx")
+        if kept and os.path.exists(kept):  # its own file: the graph as it has optimised it at an earlier start
+            model, options.graph_optimization_level = kept, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        elif kept:
+            options.optimized_model_filepath = kept
+        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.feed, self.wanted = {task.input_name: task.image}, [task.output_name]
 
     def run(self):
@@ -73,6 +80,8 @@ class OpenVino:
         import openvino
         self.precision = {"f32": "fp32", "bf16": "bf16"}[precision]
         core = openvino.Core()
+        if task.cache:
+            core.set_property({"CACHE_DIR": task.cache})
         settings = {"INFERENCE_NUM_THREADS": task.threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         compiled = core.compile_model(core.read_model(task.model), "CPU", settings)
         used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
