@@ -15,15 +15,22 @@ static cl_int overstep(cl_int code, const char *what, cl_ulong wanted, cl_ulong 
 
 /* ------------------------------------------------------------- allocations */
 
-static cl_ulong allocated;
+static cl_ulong allocated; /* under the lock: tests allocate from several threads */
+
+static cl_ulong allocated_now(void) {
+  fake_lock();
+  const cl_ulong bytes = allocated;
+  fake_unlock();
+  return bytes;
+}
 
 cl_int fake_check_allocation(size_t bytes) {
   cl_ulong limit;
   if (fake_number(FAKE_max_allocation_bytes, &limit) && bytes > limit) {
     return overstep(CL_INVALID_BUFFER_SIZE, "a buffer's bytes", bytes, limit);
   }
-  if (fake_number(FAKE_global_bytes, &limit) && allocated + bytes > limit) {
-    return overstep(CL_MEM_OBJECT_ALLOCATION_FAILURE, "bytes allocated", allocated + bytes, limit);
+  if (fake_number(FAKE_global_bytes, &limit) && allocated_now() + bytes > limit) {
+    return overstep(CL_MEM_OBJECT_ALLOCATION_FAILURE, "bytes allocated", allocated_now() + bytes, limit);
   }
   return CL_SUCCESS;
 }
