@@ -32,6 +32,7 @@ static void write_prefix(cl_context context, const char *source, char *text, siz
   char extensions[16384] = "";
   cl_ulong fast;
   size_t length = 0;
+  char *rest = NULL;
   text[0] = '\0';
   if (fake_number(FAKE_fast_fma, &fast) && fast == 0 && strstr(source, FAST_FMA) != NULL) {
     length += (size_t)snprintf(text, bytes, "#undef %s\n", FAST_FMA);
@@ -39,7 +40,7 @@ static void write_prefix(cl_context context, const char *source, char *text, siz
   if (fake_target.clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof ids, ids, NULL) == CL_SUCCESS) id = ids[0];
   if (id == NULL || fake_text(FAKE_extensions) == NULL) return;
   if (fake_target.clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL) != CL_SUCCESS) return;
-  for (char *word = strtok(extensions, " "); word != NULL && length < bytes; word = strtok(NULL, " ")) {
+  for (char *word = strtok_r(extensions, " ", &rest); word != NULL && length < bytes; word = strtok_r(NULL, " ", &rest)) {
     if (strstr(source, word) == NULL || claims(word, strlen(word))) continue;
     length += (size_t)snprintf(text + length, bytes - length, "#undef %s\n", word);
   }
