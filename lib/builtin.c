@@ -36,6 +36,13 @@ static const icn_net_row NETWORKS[] = {
      .input = 299,
      .aux_bn = 1,
      .build = icn_build_inception_v3},
+    {.info = {"inception_28", "small, for 28x28 pictures, with every kind of block of Inception-v3; channels are ours",
+              "Rethinking the Inception architecture (1512.00567)"},
+     .options = WITH_AUX_BN,
+     .input = 28,
+     .classes = 10,
+     .aux_bn = 1,
+     .build = icn_build_inception_28},
 };
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS };
 

@@ -35,7 +35,7 @@ typedef struct icn_net icn_net;
 typedef struct icn_net_row {
   icn_builtin_info info;
   unsigned options;      /* bit k: it has the option k */
-  int64_t input, aux_bn; /* what these usually are */
+  int64_t input, classes, aux_bn; /* what these usually are; classes 0: 1000 */
   void (*build)(icn_net *net);
 } icn_net_row;
 const icn_net_row *icn_net_row_at(size_t index);
@@ -149,5 +149,6 @@ void icn_build_googlenet_bn(icn_net *net);
 void icn_build_bn_inception(icn_net *net);
 void icn_build_inception_v2(icn_net *net);
 void icn_build_inception_v3(icn_net *net);
+void icn_build_inception_28(icn_net *net);
 
 #endif

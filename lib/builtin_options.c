@@ -35,7 +35,7 @@ static int64_t usual(const icn_net_row *network, int which) {
     case ICN_NET_INPUT:
       return network->input;
     case ICN_NET_CLASSES:
-      return 1000;
+      return network->classes > 0 ? network->classes : 1000;
     case ICN_NET_WIDTH:
       return THOUSAND;
     case ICN_NET_AUX_BN:

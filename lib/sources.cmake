@@ -120,6 +120,7 @@ set(ICN_LIB_SOURCES
   lib/builtin_bn_inception.c
   lib/builtin_inception_v2.c
   lib/builtin_inception_v3.c
+  lib/builtin_inception_28.c
   lib/row_clblast.c
   lib/network_layers.c
   lib/cases.c

@@ -21,6 +21,7 @@ static const struct {
     {"builtin:inception_v3:input=79,width=0.1,classes=7,aux=1", 2},
     {"builtin:inception_v3:input=79,width=0.1,classes=7,aux=1,aux_bn=0", 2},
     {"builtin:inception_v3:input=96,width=0.1,classes=7,first_stride=1,first_pool=1", 1},
+    {"builtin:inception_28:width=0.5,classes=7,aux=1", 2},
 };
 
 typedef struct fixture {

@@ -29,7 +29,8 @@ static const icn_builtin_layer *layer_named(const described *d, const char *name
 /* ------------------------------------------------------------------ totals */
 
 /* From the issue and where each is published: torchvision's tables, TF-slim's test of inception_v2 (10173112 variables without the
- * classifier; see below), Caffe's bvlc_googlenet, and what the convolutions' sizes come to. */
+ * classifier; see below), Caffe's bvlc_googlenet, and what the convolutions' sizes come to. inception_28: tools/train/network.py, counted.
+ */
 static const struct {
   const char *spec;
   uint64_t parameters, multiply_adds;
@@ -38,7 +39,7 @@ static const struct {
     {"inception_v3", 23834568, 5713216096, 94},           {"inception_v3:aux=1", 27161264, 5718899296, 96},
     {"inception_v3:input=151", 23834568, 5713216096, 94}, {"googlenet_bn", 6624904, 1498376192, 57},
     {"googlenet_bn:aux=1", 13004888, 1506748416, 59},     {"googlenet", 6998552, 1582671872, 57},
-    {"googlenet:aux=1", 13378280, 1591044096, 59},
+    {"googlenet:aux=1", 13378280, 1591044096, 59},        {"inception_28", 568682, 49518592, 57},
 };
 
 static void totals_are_the_published_ones(void **state) {
@@ -163,6 +164,8 @@ static void blocks_have_the_tables_shapes(void **state) {
                {"maxpool1", 64, 73}, {"Conv2d_3b_1x1", 80, 73}, {"Conv2d_4a_3x3", 192, 71}, {"maxpool2", 192, 35}, {"Mixed_5b", 256, 35},
                {"Mixed_5c", 288, 35}, {"Mixed_5d", 288, 35}, {"Mixed_6a", 768, 17}, {"Mixed_6e", 768, 17}, {"Mixed_7a", 1280, 8},
                {"Mixed_7c", 2048, 8}, {"AuxLogits.pool", 768, 5}, {"AuxLogits.conv0", 128, 5}, {"AuxLogits.conv1", 768, 1});
+  CHECK_SHAPES("inception_28:aux=1", {"image", 3, 28}, {"Conv2d_2a_3x3", 32, 28}, {"Mixed_3a", 112, 13}, {"Mixed_4a", 112, 13},
+               {"Mixed_4c", 136, 13}, {"Mixed_5a", 296, 6}, {"Mixed_6b", 352, 6}, {"AuxLogits.conv1", 96, 1});
 }
 
 static void low_resolution_has_its_grids(void **state) {
@@ -280,7 +283,9 @@ static void what_is_said_is_what_is_made(void **state) {
                                       "inception_v2:input=101,width=0.1",
                                       "inception_v3:width=0.25,aux=1",
                                       "inception_v3:input=79,width=0.1",
-                                      "inception_v3:input=151,width=0.1,aux=1,aux_bn=0"};
+                                      "inception_v3:input=151,width=0.1,aux=1,aux_bn=0",
+                                      "inception_28:aux=1",
+                                      "inception_28:input=33,width=0.5,classes=3,aux=1,aux_bn=0"};
   for (size_t i = 0; i < sizeof SPECS / sizeof SPECS[0]; i++) check_description(SPECS[i]);
 }
 
