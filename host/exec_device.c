@@ -172,8 +172,10 @@ static icn_status plan_and_bind(icn_executor *executor, const icn_device_desc *d
   for (size_t i = 0; i < executor->plan.step_count; i++) {
     icn_vetting_enter(vetting, (size_t)executor->plan.steps[i].layer);
     status = bind_step(executor, i, error);
-    if (status == ICN_UNSUPPORTED || (status == ICN_BUILD && !own_kernels))
+    if (status == ICN_UNSUPPORTED || (status == ICN_BUILD && !own_kernels)) {
       *refused = executor->plan.layers[executor->plan.steps[i].layer].choice.row->name;
+      icn_vetting_refused(vetting, (size_t)executor->plan.steps[i].layer, error);
+    }
     if (status != ICN_OK) goto done;
   }
   ICN_TRY(icn_vetting_run(vetting, refused, error));
@@ -227,6 +229,7 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
       icn_log(&executor->context->logger, ICN_LOG_WARNING, "kernel row '%s' is not used on this device: %s", dropped, refusal.message);
     }
     icn_exec_weights_settle(executor, status == ICN_OK); /* of a plan that is refused none are kept */
+    vetting.succeeded = status == ICN_OK;
     if (status == ICN_OK) break;
     if (refused == NULL || !add_refused(&desc, refused)) ICN_FAIL(status, "%s", problem.message);
     dropped = refused;

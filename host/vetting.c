@@ -96,6 +96,7 @@ icn_status icn_vetting_begin(icn_vetting *v, icn_executor *executor, icn_self_te
 static const icn_kernel_entry *quarantine_of(const icn_vetting *v, const char *row) {
   for (size_t i = 0; i < v->log.count; i++) {
     const icn_kernel_entry *entry = &v->log.entries[i];
+    if (entry->state == ICN_KERNEL_REFUSED) continue; /* a kernel, not a row */
     if (strcmp(entry->row, row) == 0 && is_here(v, entry) && icn_kernel_is_out(entry, v->date)) return entry;
   }
   return NULL;
@@ -256,6 +257,23 @@ static const icn_kernel_entry *outcome_of(const icn_vetting *v, const char *hash
   return entry != NULL || v->always ? entry : icn_kernel_log_tested(&v->log, hash);
 }
 
+/* Fails with what is known against a layer's kernel or its row. */
+static icn_status object(const icn_vetting *v, const icn_plan_layer *layer, const icn_kernel_entry *outcome, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_kernel_entry *out = quarantine_of(v, layer->choice.row->name);
+  if (out != NULL)
+    ICN_FAIL(ICN_DEVICE, "a process ended while it was run for the first time (%s%s; see 'clinception quarantine')", out->date,
+             out->state == ICN_KERNEL_CRASHED_TWICE ? ", and once before" : "");
+  if (outcome != NULL && outcome->state == ICN_KERNEL_WRONG)
+    ICN_FAIL(ICN_MISMATCH, "its self-test for layer '%s' has failed (%s; see 'clinception quarantine'): %s", layer->name, outcome->date,
+             outcome->note);
+  if (outcome != NULL && outcome->state == ICN_KERNEL_REFUSED && icn_kernel_is_out(outcome, v->date))
+    ICN_FAIL(ICN_BUILD, "it was not built for layer '%s' (%s; see 'clinception quarantine'): %s", layer->name, outcome->date,
+             outcome->note);
+done:
+  return status;
+}
+
 icn_status icn_vetting_plan(icn_vetting *v, const char **refused, icn_error *error) {
   icn_status status = ICN_OK;
   size_t known = 0;
@@ -265,19 +283,13 @@ icn_status icn_vetting_plan(icn_vetting *v, const char **refused, icn_error *err
   for (size_t k = 0; k < v->kernel_count; k++) {
     icn_vetting_kernel *kernel = &v->kernels[k];
     const icn_plan_layer *layer = &v->executor->plan.layers[kernel->layer];
-    const icn_kernel_entry *out = quarantine_of(v, layer->choice.row->name), *outcome = outcome_of(v, kernel->hash);
-    const bool wrong = outcome != NULL && outcome->state == ICN_KERNEL_WRONG;
-    if (out != NULL && v->watch == NULL) {
+    const icn_kernel_entry *outcome = outcome_of(v, kernel->hash);
+    if (v->watch == NULL) status = object(v, layer, outcome, error);
+    if (status != ICN_OK) {
       *refused = layer->choice.row->name;
-      ICN_FAIL(ICN_DEVICE, "a process ended while it was run for the first time (%s%s; see 'clinception quarantine')", out->date,
-               out->state == ICN_KERNEL_CRASHED_TWICE ? ", and once before" : "");
+      goto done;
     }
-    if (wrong && v->watch == NULL) {
-      *refused = layer->choice.row->name;
-      ICN_FAIL(ICN_MISMATCH, "its self-test for layer '%s' has failed (%s; see 'clinception quarantine'): %s", layer->name, outcome->date,
-               outcome->note);
-    }
-    kernel->known = (outcome != NULL && !wrong) || (!v->always && tested_in_context(v, kernel->hash));
+    kernel->known = (outcome != NULL && outcome->state == ICN_KERNEL_RIGHT) || (!v->always && tested_in_context(v, kernel->hash));
     known += kernel->known;
   }
   icn_log(&v->executor->context->logger, ICN_LOG_DEBUG, "self-test: %zu of the plan's %zu kernels are known, looked up in %.4f s", known,
@@ -327,17 +339,22 @@ static void config_text(const icn_config *config, char *text, size_t bytes) {
     length += (size_t)snprintf(text + length, bytes - length, "%s%d", i == 0 ? "" : ",", (int)config->value[i]);
 }
 
-static icn_status note_outcome(icn_vetting *v, const icn_vetting_kernel *kernel, const icn_vetted *result, icn_error *error) {
-  char config[100];
+static icn_status note_outcome(icn_vetting *v, const icn_vetting_kernel *kernel, icn_kernel_state state, const char *note,
+                               icn_error *error) {
+  char config[100], key[ICN_KEY_BYTES];
   const icn_plan_layer *layer = &v->executor->plan.layers[kernel->layer];
-  icn_kernel_entry entry = entry_of(v, result->check.wrong ? ICN_KERNEL_WRONG : ICN_KERNEL_RIGHT, layer->choice.row->name);
+  icn_kernel_entry entry = entry_of(v, state, layer->choice.row->name);
   config_text(&layer->choice.config, config, sizeof config);
   entry.config = config;
-  entry.problem = result->problem;
+  entry.problem = icn_problem_key(&layer->problem, key);
   entry.kernel = kernel->hash;
-  entry.note = result->check.text;
-  if (!result->check.wrong) remember_in_context(v, kernel->hash);
+  entry.note = note;
+  if (state == ICN_KERNEL_RIGHT) remember_in_context(v, kernel->hash);
   return icn_kernel_log_put(&v->found, &entry, error);
+}
+
+void icn_vetting_refused(icn_vetting *v, size_t layer, const icn_error *problem) {
+  if (v->on) (void)note_outcome(v, &v->kernels[v->kernel_of[layer]], ICN_KERNEL_REFUSED, problem->message, NULL);
 }
 
 static icn_status test_kernel(icn_vetting *v, icn_vetting_kernel *kernel, const char **refused, icn_error *error) {
@@ -352,7 +369,7 @@ static icn_status test_kernel(icn_vetting *v, icn_vetting_kernel *kernel, const 
   v->seconds += result.seconds;
   v->tested++;
   kernel->known = true;
-  ICN_TRY(note_outcome(v, kernel, &result, error));
+  ICN_TRY(note_outcome(v, kernel, result.check.wrong ? ICN_KERNEL_WRONG : ICN_KERNEL_RIGHT, result.check.text, error));
   if (v->watch != NULL) v->watch->tested(v->watch->user, &result, v->tested, v->kernel_count);
   if (!result.check.wrong || v->watch != NULL) goto done;
   *refused = result.row;
@@ -384,8 +401,10 @@ static icn_status store(void *user, icn_kernel_log *log, icn_error *error) {
     for (size_t k = log->count; k-- > 0;) {
       const icn_kernel_entry *entry = &log->entries[k];
       const bool crash = entry->state == ICN_KERNEL_CRASHED || entry->state == ICN_KERNEL_STOPPED;
-      if (crash && strcmp(entry->row, v->found.entries[i].row) == 0 && is_here(v, entry)) icn_kernel_log_remove(log, k);
+      if (v->found.entries[i].state != ICN_KERNEL_REFUSED && crash && strcmp(entry->row, v->found.entries[i].row) == 0 && is_here(v, entry))
+        icn_kernel_log_remove(log, k);
     }
+    if (v->found.entries[i].state == ICN_KERNEL_REFUSED && !v->succeeded) continue;
     status = icn_kernel_log_put(log, &v->found.entries[i], error);
   }
   return status;

@@ -3,7 +3,8 @@
  *
  * Before the program of an untested kernel is built, and until it was run for the first time, a marker with the row's name lies in the
  * file. When a process ends meanwhile (a crash, a hang that somebody ended), the next one finds the marker of a process that is gone, and
- * does without the row. What everybody knows costs nothing: no run, no writing. */
+ * does without the row. A kernel that the driver did not build is not tried again for a day. What everybody knows costs nothing: no run,
+ * no writing. */
 #ifndef ICN_HOST_VETTING_H
 #define ICN_HOST_VETTING_H
 
@@ -37,6 +38,7 @@ typedef struct icn_vetting {
   const char *marked;                      /* the row with a marker, NULL: none */
   bool building;                           /* says it */
   bool marker_stays;                       /* one of ours lies in the file */
+  bool succeeded;                          /* there is a plan whose kernels all build; set by who plans */
   icn_arena arena;
   icn_vetting_kernel *kernels; /* of the plan at hand, kernel_count of them */
   size_t kernel_count;
@@ -49,11 +51,14 @@ typedef struct icn_vetting {
 
 /* `mode` is not ICN_SELF_TEST_DEFAULT. Fails: ICN_NO_MEMORY. *v wants icn_vetting_end whatever is returned. */
 icn_status icn_vetting_begin(icn_vetting *v, icn_executor *executor, icn_self_test mode, icn_error *error);
-/* The executor has a plan. Fails with *refused, a row of it: ICN_MISMATCH (known to compute wrongly), ICN_DEVICE (in quarantine); else
- * ICN_NO_MEMORY, ICN_IO. */
+/* The executor has a plan. Fails with *refused, a row of it: ICN_MISMATCH (known to compute wrongly), ICN_DEVICE (in quarantine), ICN_BUILD
+ * (known not to build); else ICN_NO_MEMORY, ICN_IO. */
 icn_status icn_vetting_plan(icn_vetting *v, const char **refused, icn_error *error);
 /* Before the programs of a layer are built: its row is what a crash from now on is due to. */
 void icn_vetting_enter(icn_vetting *v, size_t layer);
+/* They were not, for this reason. Remembered for a day, so that the next start does not wait for the compiler again, if in the end there
+ * is a plan (v->succeeded): where no row is left something else may be wrong, such as a full disk. */
+void icn_vetting_refused(icn_vetting *v, size_t layer, const icn_error *problem);
 /* All is bound: tests what is not known. Fails with *refused: ICN_MISMATCH; else ICN_NO_MEMORY, ICN_DEVICE. With a watch all are tested,
  * and a wrong one is no failure. */
 icn_status icn_vetting_run(icn_vetting *v, const char **refused, icn_error *error);

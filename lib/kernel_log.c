@@ -10,7 +10,7 @@ static const char HEAD[] =
     "# clinception kernels 1: state, device, driver, library, kernel row, parameters, problem, kernel, process, date, note (fields end "
     "with "
     "tabs)\n";
-static const char *const STATES[ICN_KERNEL_STATES] = {"right", "wrong", "running", "stopped", "crashed", "crashed twice"};
+static const char *const STATES[ICN_KERNEL_STATES] = {"right", "wrong", "running", "stopped", "crashed", "crashed twice", "refused"};
 
 const char *icn_kernel_state_name(icn_kernel_state state) { return STATES[state]; }
 
@@ -56,7 +56,10 @@ static const char **text_of(icn_kernel_entry *entry, int field) {
   return texts[field];
 }
 
-static bool is_tested(const icn_kernel_entry *entry) { return entry->state == ICN_KERNEL_RIGHT || entry->state == ICN_KERNEL_WRONG; }
+/* About one kernel, not about a row. */
+static bool is_tested(const icn_kernel_entry *entry) {
+  return entry->state == ICN_KERNEL_RIGHT || entry->state == ICN_KERNEL_WRONG || entry->state == ICN_KERNEL_REFUSED;
+}
 
 static bool is_crash(const icn_kernel_entry *entry) {
   return entry->state == ICN_KERNEL_STOPPED || entry->state == ICN_KERNEL_CRASHED || entry->state == ICN_KERNEL_CRASHED_TWICE;
@@ -123,7 +126,7 @@ const icn_kernel_entry *icn_kernel_log_tested(const icn_kernel_log *log, const c
 
 /* A clock that was put back does not keep a row out for longer than a day either. */
 bool icn_kernel_is_out(const icn_kernel_entry *entry, const char *now) {
-  if (entry->state != ICN_KERNEL_CRASHED) return entry->state == ICN_KERNEL_CRASHED_TWICE;
+  if (entry->state != ICN_KERNEL_CRASHED && entry->state != ICN_KERNEL_REFUSED) return entry->state == ICN_KERNEL_CRASHED_TWICE;
   const int64_t since = icn_date_seconds(now) - icn_date_seconds(entry->date);
   return since > -DAY_SECONDS && since < DAY_SECONDS;
 }
@@ -176,8 +179,8 @@ static const char *read_entry(char *line, icn_kernel_entry *entry) {
   if (count != FIELDS) return "it is cut off";
   if (!is_name(entry->row, "_") || strlen(entry->row) >= 64) return "its kernel row is no name";
   if (icn_date_seconds(entry->date) < 0) return "its date is none";
-  const bool tested = entry->state == ICN_KERNEL_RIGHT || entry->state == ICN_KERNEL_WRONG;
-  if (tested && (strlen(entry->kernel) != ICN_KERNEL_HASH_BYTES - 1 || !is_name(entry->kernel, ""))) return "its kernel is no hash";
+  if (is_tested(entry) && (strlen(entry->kernel) != ICN_KERNEL_HASH_BYTES - 1 || !is_name(entry->kernel, "")))
+    return "its kernel is no hash";
   return NULL;
 }
 

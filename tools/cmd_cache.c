@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cache_fill.h"
 #include "commands.h"
 #include "json.h"
 #include "os.h"
@@ -11,6 +12,7 @@ typedef struct cache {
   icn_cache_listing *listing;
   bool json, repair;
   const char *folder;
+  session_options so; /* of fill */
 } cache;
 
 static const char *kind_name(icn_cache_kind kind) {
@@ -173,14 +175,23 @@ static int act(cache *c, const char *action) {
 }
 
 static int check_usage(const cache *c, const text_list *words) {
-  static const char *const ACTIONS[] = {"list", "clear", "verify"};
-  if (words->count != 1) return tool_usage("cache: expected one of list, clear and verify, got %zu words", words->count);
-  for (size_t i = 0; i < 3; i++)
-    if (strcmp(words->items[0], ACTIONS[i]) == 0)
-      return c->repair && i != 2 ? tool_usage("cache: --repair belongs to verify, not to %s", ACTIONS[i]) : TOOL_OK;
-  const char *close = closest_name(words->items[0], ACTIONS, 3);
-  if (close != NULL) return tool_usage("cache: unknown action '%s': did you mean %s?", words->items[0], close);
-  return tool_usage("cache: unknown action '%s', expected list, clear or verify", words->items[0]);
+  static const char *const ACTIONS[] = {"fill", "list", "clear", "verify"};
+  enum { FILL, LIST, CLEAR, VERIFY, ACTION_COUNT };
+  size_t action = 0;
+  if (words->count == 0) return tool_usage("cache: expected one of fill, list, clear and verify");
+  while (action < ACTION_COUNT && strcmp(words->items[0], ACTIONS[action]) != 0) action++;
+  if (action == ACTION_COUNT) {
+    const char *close = closest_name(words->items[0], ACTIONS, ACTION_COUNT);
+    if (close != NULL) return tool_usage("cache: unknown action '%s': did you mean %s?", words->items[0], close);
+    return tool_usage("cache: unknown action '%s', expected fill, list, clear or verify", words->items[0]);
+  }
+  const char *fills = cache_fill_option(&c->so);
+  if (c->repair && action != VERIFY) return tool_usage("cache: --repair belongs to verify, not to %s", ACTIONS[action]);
+  if (fills != NULL && action != FILL) return tool_usage("cache: --%s belongs to fill, not to %s", fills, ACTIONS[action]);
+  if (action == FILL && words->count < 2) return tool_usage("cache fill: which model? expected cache fill M.onnx...");
+  if (action != FILL && words->count > 1)
+    return tool_usage("cache %s: expected nothing behind it, got '%s'", ACTIONS[action], words->items[1]);
+  return TOOL_OK;
 }
 
 static int run(int argc, char **argv) {
@@ -188,29 +199,41 @@ static int run(int argc, char **argv) {
   const option options[] = {
       {"json", NULL, OPTION_FLAG, &c.json, 0, 0, "print JSON"},
       {"repair", NULL, OPTION_FLAG, &c.repair, 0, 0, "with verify: remove what is damaged"},
+      SESSION_DEVICE_OPTION(c.so),
+      SESSION_BATCH_OPTION(c.so),
+      SESSION_CORES_OPTION(c.so),
+      SESSION_MEMORY_OPTION(c.so),
+      SESSION_TUNING_OPTION(c.so),
+      SESSION_MODEL_OPTIONS(c.so),
   };
   text_list words = {0};
   int code = options_parse(&command_cache, options, sizeof options / sizeof options[0], argc, argv, &words);
   if (code == TOOL_OK) code = check_usage(&c, &words);
-  if (code == TOOL_OK) code = act(&c, words.items[0]);
+  if (code == TOOL_OK) {
+    const bool fills = strcmp(words.items[0], "fill") == 0;
+    code = fills ? cache_fill(&c.so, words.items + 1, words.count - 1, c.json) : act(&c, words.items[0]);
+  }
   icn_cache_listing_destroy(c.listing);
   icn_context_destroy(c.context);
+  text_list_fini(&c.so.shapes);
   text_list_fini(&words);
   return code == OPTIONS_HELP ? TOOL_OK : code;
 }
 
 const command command_cache = {
     "cache",
-    "list|clear|verify [--repair] [--json]",
-    "shows, empties or checks what is kept between runs",
+    "fill M.onnx... | list | clear | verify [--repair] [--json]",
+    "shows, fills, empties or checks what is kept between runs",
     "Built programs and packed weights are kept in a folder of the user's (CLINCEPTION_CACHE_DIR names another one, or none), so that the "
-    "second start of a model is a quick one. list shows what is there, the last used first, and what it was first made for. clear removes "
-    "all of it and says how much room that made; it does not touch the tuning file. verify reads every byte and names what is damaged "
-    "(exit "
-    "code 1); --repair removes that. A damaged file does no harm: it is found out before it is used, and made anew. Packed weights take "
-    "CLINCEPTION_CACHE_BYTES at most (1 GiB); beyond that, those that were not used for the longest time go. Programs that the driver "
-    "keeps "
-    "itself (PoCL) are not among them.",
+    "second start of a model is a quick one. fill makes the next start of a model as quick as it can be, before anybody waits for it: it "
+    "prepares the model as 'run' and 'classify' would with the same options, and keeps all there is to keep, also programs of drivers that "
+    "keep "
+    "them themselves (PoCL, for which that takes as long again as the first start). list shows what is there, the last used first, and "
+    "what it was first made for. clear removes all of it and says how much room that made; it does not touch the tuning file. verify "
+    "reads every byte and names what is damaged (exit code 1); --repair removes that. A damaged file does no harm: it is found out before "
+    "it is used, and made anew. Packed weights take CLINCEPTION_CACHE_BYTES at most (1 GiB); beyond that, those that were not used for the "
+    "longest time go. The options from --device on belong to fill.",
+    "  clinception cache fill inception_v3.onnx --device all\n"
     "  clinception cache list\n"
     "  clinception cache verify --repair\n"
     "  CLINCEPTION_CACHE_DIR=/tmp/mine clinception cache clear\n",

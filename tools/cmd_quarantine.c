@@ -26,6 +26,9 @@ static const char *meaning(const icn_kernel_entry *entry, const char *now) {
                                                         : "runs for the first time now";
     case ICN_KERNEL_STOPPED:
       return "its process ended in the compiler: used";
+    case ICN_KERNEL_REFUSED:
+      return icn_kernel_is_out(entry, now) ? "was not built by the driver: not tried for a day"
+                                           : "was not built by the driver: is tried again";
     case ICN_KERNEL_CRASHED:
       return icn_kernel_is_out(entry, now) ? "its process ended: not used for a day" : "its process ended: gets another chance";
     default:

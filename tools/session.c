@@ -96,6 +96,23 @@ static int check_self_test(const char *who, const session_options *options) {
   return tool_usage("%s: option --self-test expects on, off or always, got '%s'", who, options->self_test);
 }
 
+/* A folder that is named is one that all binaries are kept in: this names the one that is used anyway. */
+static int open_naming_folder(session *s, icn_context_options *options) {
+  icn_context_options probe = *options;
+  icn_context *context = NULL;
+  icn_error error;
+  probe.opencl_library = "none";
+  probe.logger = NULL;
+  if (icn_context_create(&probe, &context, &error) != ICN_OK) return tool_error(&error);
+  options->cache_dir = icn_context_cache_folder(context);
+  const icn_status status = options->cache_dir == NULL ? ICN_STATE : icn_context_create(options, &s->context, &error);
+  const bool is_off = options->cache_dir == NULL;
+  options->cache_dir = NULL; /* goes with the probe */
+  icn_context_destroy(context);
+  if (is_off) return tool_fail("there is no cache: it was turned off, or the user has no cache folder");
+  return status == ICN_OK ? TOOL_OK : tool_error(&error);
+}
+
 int session_open(session *s, const char *who, const session_options *options) {
   icn_error error;
   memset(s, 0, sizeof *s);
@@ -110,7 +127,11 @@ int session_open(session *s, const char *who, const session_options *options) {
   icn_context_options_init(&context_options);
   context_options.logger = options->logger != NULL ? options->logger : &logger;
   context_options.tune_file = options->tune_file;
-  if (icn_context_create(&context_options, &s->context, &error) != ICN_OK) return tool_error(&error);
+  if (options->keep_programs)
+    code = open_naming_folder(s, &context_options);
+  else if (icn_context_create(&context_options, &s->context, &error) != ICN_OK)
+    code = tool_error(&error);
+  if (code != TOOL_OK) return code;
   return find_devices(s, options->device);
 }
 

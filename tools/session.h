@@ -13,6 +13,7 @@ typedef struct session_options {
   const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
   const char *tune_file;    /* NULL: as the context finds it */
   const char *self_test;    /* NULL: as the context finds it */
+  bool keep_programs;       /* in the cache, also where a driver keeps its own */
 } session_options;
 
 /* Rows for a subcommand's table of options. */

@@ -4,6 +4,7 @@ find_library(ICN_CJSON_LIBRARY cjson REQUIRED)
 
 # One file a line.
 set(ICN_TOOL_SOURCES
+  tools/cache_fill.c
   tools/cmd_bench.c
   tools/cmd_cache.c
   tools/cmd_check.c

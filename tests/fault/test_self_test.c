@@ -174,6 +174,64 @@ static void damaged_lines_are_skipped(void **state) {
   assert_int_equal(vetting_play(stage, &usual, &right, &error), ICN_OK);
 }
 
+/* -------------------------------------------------- what the driver does not build */
+
+/* How often the compiler is asked. */
+static long builds_of_a_load(play_stage *stage) {
+  play_scenario s = vetting_scenario();
+  icn_error error;
+  bool right = false;
+  s.forced_rows = "conv_tile";
+  s.with_executor = note_calls;
+  stage->driver->set("fail", "clBuildProgram:1000000000:-1");
+  if (vetting_play(stage, &s, &right, &error) != ICN_OK) fail_msg("%s", error.message);
+  return calls_before_the_run;
+}
+
+static void date_refusals(const char *date) {
+  icn_kernel_log log = vetting_read_log();
+  for (size_t i = 0; i < log.count; i++)
+    if (log.entries[i].state == ICN_KERNEL_REFUSED) log.entries[i].date = date;
+  vetting_write_log(&log);
+  icn_kernel_log_fini(&log);
+}
+
+static void a_build_that_fails_is_not_tried_again(void **state) {
+  play_stage *stage = play_begin(state);
+  vetting_fresh_cache();
+  stage->driver->set("build_fails", "conv_tile");
+  stage->driver->set("build_log", "error: planted");
+  const long first = builds_of_a_load(stage);
+  assert_int_equal(play_warnings_with(stage, "kernel row 'conv_tile" NOT_USED), 1);
+  const size_t refused = vetting_lines(ICN_KERNEL_REFUSED);
+  assert_true(refused >= 1);
+  assert_int_equal(builds_of_a_load(stage), first - (long)refused); /* the others come from the cache, and are built, too */
+  assert_int_equal(play_warnings_with(stage, "it was not built for layer '"), refused);
+  assert_int_equal(play_warnings_with(stage, "error: planted"), refused);
+  stage->driver->reset(); /* now it would be */
+  (void)builds_of_a_load(stage);
+  assert_int_equal(play_warnings_with(stage, "kernel row 'conv_tile" NOT_USED), 1);
+  date_refusals("2026-01-01T00:00:00Z"); /* a day later it is */
+  (void)builds_of_a_load(stage);
+  assert_int_equal(stage->warning_count, 0);
+  assert_int_equal(vetting_lines(ICN_KERNEL_REFUSED), 0);
+}
+
+/* Where no row is left the compiler may have other troubles, and they may pass. */
+static void a_load_that_fails_remembers_no_refusal(void **state) {
+  play_stage *stage = play_begin(state);
+  const play_scenario s = vetting_scenario();
+  icn_error error;
+  bool right = false;
+  vetting_fresh_cache();
+  stage->driver->set("build_fails", "softmax");
+  assert_int_equal(vetting_play(stage, &s, &right, &error), ICN_BUILD);
+  assert_int_equal(vetting_lines(ICN_KERNEL_REFUSED), 0);
+  stage->driver->reset();
+  assert_int_equal(vetting_play(stage, &s, &right, &error), ICN_OK);
+  assert_int_equal(stage->warning_count, 0);
+}
+
 /* ------------------------------------------------------------ failing calls */
 
 static void failing_calls_are_orderly(void **state) {
@@ -249,10 +307,16 @@ static void the_tool_tests(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_wrong_kernel_gives_way),    cmocka_unit_test(without_a_folder_to_write_to),
-      cmocka_unit_test(the_second_start_tests_nothing),  cmocka_unit_test(one_context_tests_once),
-      cmocka_unit_test(damaged_lines_are_skipped),       cmocka_unit_test(failing_calls_are_orderly),
-      cmocka_unit_test(failing_allocations_are_orderly), cmocka_unit_test(the_tool_tests),
+      cmocka_unit_test(every_wrong_kernel_gives_way),
+      cmocka_unit_test(without_a_folder_to_write_to),
+      cmocka_unit_test(the_second_start_tests_nothing),
+      cmocka_unit_test(one_context_tests_once),
+      cmocka_unit_test(a_build_that_fails_is_not_tried_again),
+      cmocka_unit_test(a_load_that_fails_remembers_no_refusal),
+      cmocka_unit_test(damaged_lines_are_skipped),
+      cmocka_unit_test(failing_calls_are_orderly),
+      cmocka_unit_test(failing_allocations_are_orderly),
+      cmocka_unit_test(the_tool_tests),
   };
   return cmocka_run_group_tests_name("self_test", tests, vetting_set_up, vetting_tear_down);
 }

@@ -70,7 +70,7 @@ static void the_cache_is_shown_checked_and_emptied(void **state) {
   (void)state;
 #define CACHE "CLINCEPTION_CACHE_BYTES=1073741824 CLINCEPTION_CACHE_DIR=$D/cache "
   SUCCEEDS(CACHE "$T cache --help");
-  assert_says("usage: clinception cache list|clear|verify");
+  assert_says("usage: clinception cache fill M.onnx... | list | clear | verify");
   SUCCEEDS(CACHE "$T cache list"); /* no folder yet */
   assert_says("0 files, 0 B, in ");
   SUCCEEDS(CACHE "$T classify --model builtin:inception_v3:input=75,classes=10 $I/rgb.png >$D/first");
@@ -106,10 +106,33 @@ static void the_cache_is_shown_checked_and_emptied(void **state) {
   assert_says("\"removed\":\t0");
 }
 
+/* In the user's own folder, where programs of PoCL are kept only by it. */
+static void the_cache_is_filled_before_it_is_needed(void **state) {
+  (void)state;
+#define HOME_OF_ITS_OWN "HOME=$D/home XDG_CACHE_HOME=$D/home CLINCEPTION_CACHE_DIR= "
+  assert_int_equal(sh("mkdir -m 0700 $D/home"), 0);
+  SUCCEEDS(HOME_OF_ITS_OWN "$T cache fill $M/colours.onnx");
+  assert_says("colours.onnx on device 0: ");
+  assert_says(" added, ");
+  assert_int_equal(sh("ls $D/home/clinception/*.bin >$D/filled"), 0);
+  SUCCEEDS(HOME_OF_ITS_OWN "$T cache fill $M/colours.onnx");
+  assert_says(": all there already (");
+  SUCCEEDS(HOME_OF_ITS_OWN "$T cache fill $M/colours.onnx --json");
+  assert_says("\"programs_added\":\t0");
+  SUCCEEDS(HOME_OF_ITS_OWN "$T classify --model $M/colours.onnx $I/rgb.png");
+  assert_int_equal(sh("ls $D/home/clinception/*.bin | cmp - $D/filled"), 0); /* nothing else was needed */
+#undef HOME_OF_ITS_OWN
+}
+
 static void a_cache_that_cannot_be_is_a_sentence(void **state) {
   (void)state;
-  FAILS(2, "expected one of list, clear and verify", "$T cache");
-  FAILS(2, "expected one of list, clear and verify", "$T cache list clear");
+  FAILS(2, "expected one of fill, list, clear and verify", "$T cache");
+  FAILS(2, "expected nothing behind it, got 'clear'", "$T cache list clear");
+  FAILS(2, "which model?", "$T cache fill");
+  FAILS(2, "--batch belongs to fill, not to list", "$T cache list --batch 2");
+  FAILS(2, "the reference device is plain C and keeps nothing", CACHE "$T cache fill builtin:inception_28 --device reference");
+  FAILS(1, "there is no cache", "CLINCEPTION_CACHE_DIR=none $T cache fill builtin:inception_v3");
+  FAILS(1, "No such file", CACHE "$T cache fill $D/absent.onnx");
   FAILS(2, "did you mean clear", "$T cache claer");
   FAILS(2, "--repair belongs to verify", CACHE "$T cache clear --repair");
   FAILS(2, "unknown option '--force'", CACHE "$T cache clear --force");
@@ -468,6 +491,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(help_teaches),
       cmocka_unit_test(the_cache_is_shown_checked_and_emptied),
+      cmocka_unit_test(the_cache_is_filled_before_it_is_needed),
       cmocka_unit_test(a_cache_that_cannot_be_is_a_sentence),
       cmocka_unit_test(wrong_usage_is_explained),
       cmocka_unit_test(devices_are_listed_and_recorded),

@@ -97,6 +97,7 @@ static void damaged_lines_are_skipped_and_counted(void **state) {
       "right\tGPU\t\t0.1.0\tcopy\t0\tcopy 1\t" HASH "\t-\t" NOW "\t-",
       "good\tGPU\t1\t0.1.0\tcopy\t0\tcopy 1\t" HASH "\t-\t" NOW "\t-",
       "right\tG\033PU\t1\t0.1.0\tcopy\t0\tcopy 1\t" HASH "\t-\t" NOW "\t-",
+      "refused\tGPU\t1\t0.1.0\tcopy\t0\tcopy 1\tno hash\t-\t" NOW "\t-",
   };
   enum { BAD = sizeof LINES / sizeof LINES[0] };
   char text[4096] = "# a comment\n\n", sentence[500];
@@ -110,7 +111,7 @@ static void damaged_lines_are_skipped_and_counted(void **state) {
   assert_int_equal(log.damaged, BAD);
   assert_int_equal(log.damaged_line, 3);
   assert_true(icn_kernel_log_complaint(&log, "kernels.txt", sentence, sizeof sentence));
-  assert_non_null(strstr(sentence, "10 lines are skipped, the first is line 3: it is cut off"));
+  assert_non_null(strstr(sentence, "11 lines are skipped, the first is line 3: it is cut off"));
   icn_kernel_log_fini(&log);
   log = parsed("right\0\0\n", 8);
   assert_int_equal(log.damaged, 1);
@@ -170,6 +171,21 @@ static void two_strikes_last(void **state) {
 }
 
 /* Somebody who does not want to wait for a compiler has not found a broken kernel; twice at the same one is taken for it. */
+static void a_refusal_lasts_a_day(void **state) {
+  (void)state;
+  icn_kernel_log log = parsed(NULL, 0);
+  put(&log, ICN_KERNEL_REFUSED, "conv_tile", HASH, NULL, NOW);
+  assert_int_equal(icn_kernel_log_tested(&log, HASH)->state, ICN_KERNEL_REFUSED);
+  assert_true(icn_kernel_is_out(&log.entries[0], NOW));
+  assert_false(icn_kernel_is_out(&log.entries[0], "2036-11-25T16:00:00Z"));
+  put(&log, ICN_KERNEL_CRASHED, "conv_tile", NULL, NULL, NOW); /* of the row: another matter */
+  assert_int_equal(log.count, 2);
+  put(&log, ICN_KERNEL_RIGHT, "conv_tile", HASH, NULL, NOW); /* built after all */
+  assert_int_equal(log.count, 2);
+  assert_int_equal(icn_kernel_log_tested(&log, HASH)->state, ICN_KERNEL_RIGHT);
+  icn_kernel_log_fini(&log);
+}
+
 static void the_compiler_has_two_tries(void **state) {
   (void)state;
   static const icn_kernel_state AFTER[] = {ICN_KERNEL_STOPPED, ICN_KERNEL_CRASHED, ICN_KERNEL_CRASHED_TWICE, ICN_KERNEL_CRASHED_TWICE};
@@ -233,6 +249,7 @@ int main(void) {
       cmocka_unit_test(damaged_lines_are_skipped_and_counted),
       cmocka_unit_test(no_byte_is_an_error),
       cmocka_unit_test(two_strikes_last),
+      cmocka_unit_test(a_refusal_lasts_a_day),
       cmocka_unit_test(the_compiler_has_two_tries),
       cmocka_unit_test(the_oldest_tests_are_forgotten),
       cmocka_unit_test(dates_are_seconds),
