@@ -18,8 +18,9 @@ const char *icn_version(void) {
 }
 
 const char *icn_status_name(icn_status status) {
-  static const char *const NAMES[] = {"ICN_OK",          "ICN_ARGUMENT",  "ICN_STATE",  "ICN_NO_MEMORY",     "ICN_IO",    "ICN_FORMAT",
-                                      "ICN_UNSUPPORTED", "ICN_NO_DEVICE", "ICN_DEVICE", "ICN_DEVICE_MEMORY", "ICN_BUILD", "ICN_MISMATCH"};
+  static const char *const NAMES[] = {"ICN_OK",     "ICN_ARGUMENT",    "ICN_STATE",     "ICN_NO_MEMORY", "ICN_IO",
+                                      "ICN_FORMAT", "ICN_UNSUPPORTED", "ICN_NO_DEVICE", "ICN_DEVICE",    "ICN_DEVICE_MEMORY",
+                                      "ICN_BUILD",  "ICN_MISMATCH",    "ICN_CANCELLED"};
   int number = (int)status;
   if (number < 0 || number >= (int)(sizeof NAMES / sizeof NAMES[0])) return "unknown status";
   return NAMES[number];

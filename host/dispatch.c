@@ -15,6 +15,7 @@ struct icn_dispatch {
   cl_event *events;                                 /* by command: of those that others wait for; this run's or the last one's */
   cl_event *waits;                                  /* room for one command's */
   size_t flush_every;                               /* commands; 0: at the end only */
+  size_t next;                                      /* command of the run that is being given to the queues */
   icn_command_buffer *recorded;
 };
 
@@ -163,17 +164,50 @@ done:
   return status;
 }
 
-icn_status icn_dispatch_enqueue(icn_dispatch *dispatch, icn_error *error) {
+icn_status icn_dispatch_begin(icn_dispatch *dispatch, icn_error *error) {
+  icn_status status = ICN_OK;
+  dispatch->next = 0;
+  if (dispatch->recorded != NULL) return ICN_OK;
+  release_events(dispatch);
+  if (dispatch->schedule.kind != ICN_SCHEDULE_IN_ORDER) ICN_TRY(fork_queues(dispatch, error));
+done:
+  return status;
+}
+
+/* Of the queue that the last launch went to: others are not far from there. */
+static icn_status mark_portion(icn_dispatch *dispatch, cl_event *given, icn_error *error) {
+  icn_status status = ICN_OK;
+  const icn_cl *cl = dispatch->runtime->cl;
+  const icn_schedule *schedule = &dispatch->schedule;
+  const int queue = dispatch->next == 0 ? 0 : schedule->commands[dispatch->next - 1].queue;
+  ICN_CL(cl->clEnqueueMarkerWithWaitList(dispatch->queues[queue], 0, NULL, given));
+  ICN_TRY(flush_all(dispatch, error));
+done:
+  return status;
+}
+
+icn_status icn_dispatch_give(icn_dispatch *dispatch, size_t most, size_t *left, cl_event *given, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_schedule *schedule = &dispatch->schedule;
+  const size_t end = most == 0 || most > schedule->count - dispatch->next ? schedule->count : dispatch->next + most;
+  *left = 0;
   if (dispatch->recorded != NULL) return icn_command_buffer_replay(dispatch->recorded, error);
-  release_events(dispatch);
-  if (schedule->kind != ICN_SCHEDULE_IN_ORDER) ICN_TRY(fork_queues(dispatch, error));
-  for (size_t c = 0; c < schedule->count; c++) {
-    ICN_TRY(enqueue_command(dispatch, c, error));
-    if (dispatch->flush_every != 0 && (c + 1) % dispatch->flush_every == 0) ICN_TRY(flush_all(dispatch, error));
+  for (; dispatch->next < end; dispatch->next++) {
+    ICN_TRY(enqueue_command(dispatch, dispatch->next, error));
+    if (dispatch->flush_every != 0 && (dispatch->next + 1) % dispatch->flush_every == 0) ICN_TRY(flush_all(dispatch, error));
   }
-  if (schedule->kind != ICN_SCHEDULE_IN_ORDER) ICN_TRY(join_queues(dispatch, error));
+  *left = schedule->count - end;
+  if (*left > 0 && given != NULL) ICN_TRY(mark_portion(dispatch, given, error));
+  if (*left == 0 && schedule->kind != ICN_SCHEDULE_IN_ORDER) ICN_TRY(join_queues(dispatch, error));
+done:
+  return status;
+}
+
+icn_status icn_dispatch_enqueue(icn_dispatch *dispatch, icn_error *error) {
+  icn_status status = ICN_OK;
+  size_t left;
+  ICN_TRY(icn_dispatch_begin(dispatch, error));
+  ICN_TRY(icn_dispatch_give(dispatch, 0, &left, NULL, error));
 done:
   return status;
 }

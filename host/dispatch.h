@@ -20,6 +20,11 @@ icn_schedule_kind icn_dispatch_kind(const icn_dispatch *dispatch);
 /* Enqueues a run behind what is on the runtime's own queue; what is enqueued there afterwards comes behind the run. Unless the schedule is
  * IN_ORDER the last run has ended. */
 icn_status icn_dispatch_enqueue(icn_dispatch *dispatch, icn_error *error);
+/* The same in portions: after begin, each give enqueues at most `most` of the run's next launches (0: all that are left) and flushes;
+ * *left of them are to come, and with 0 all has been enqueued as above. *given (NEW) ends with the launches of this portion; NULL: it is
+ * not wanted. A recorded run is one launch. */
+icn_status icn_dispatch_begin(icn_dispatch *dispatch, icn_error *error);
+icn_status icn_dispatch_give(icn_dispatch *dispatch, size_t most, size_t *left, cl_event *given, icn_error *error);
 /* Waits for all queues, the runtime's own included. */
 icn_status icn_dispatch_finish(icn_dispatch *dispatch, icn_error *error);
 

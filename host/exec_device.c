@@ -258,7 +258,7 @@ void icn_exec_device_fini(icn_executor *executor) {
   executor->runtime = NULL;
 }
 
-/* --------------------------------------------------------------------- run */
+/* ----------------------------------------------------------- single layers */
 
 uint64_t icn_exec_info_bytes(const icn_tensor_info *info) {
   uint64_t elems = 1;
@@ -273,79 +273,6 @@ icn_status icn_exec_device_enqueue_layer(icn_executor *executor, size_t layer, i
     ICN_TRY(icn_bound_enqueue(executor->runtime, bound_of(executor, i, 0), error));
   }
 done:
-  return status;
-}
-
-static icn_status enqueue_run(icn_run *run, const float *const *inputs, float *const *outputs, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_executor *executor = run->executor;
-  icn_runtime *runtime = executor->runtime;
-  const icn_cl *cl = runtime->cl;
-  for (size_t i = 0; i < executor->graph.input_count; i++) {
-    const int buffer = executor->input_buffers[i];
-    if (buffer < 0) continue; /* nothing reads it */
-    ICN_TRY(icn_buffer_write_later(runtime, executor->buffers[buffer], icn_exec_info_bytes(&executor->inputs[i]), inputs[i],
-                                   &run->copies[i], error));
-  }
-  ICN_TRY(icn_dispatch_enqueue(executor->dispatch, error));
-  for (size_t i = 0; i < executor->graph.output_count; i++) {
-    if (outputs[i] == NULL) continue;
-    ICN_TRY(icn_buffer_read_later(runtime, executor->buffers[executor->output_buffers[i]], icn_exec_info_bytes(&executor->outputs[i]),
-                                  outputs[i], &run->copies[executor->graph.input_count + i], error));
-  }
-  ICN_TRY(icn_runtime_order(runtime, error));
-  ICN_CL(cl->clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &run->ended));
-  ICN_TRY(icn_runtime_flush(runtime, error));
-done:
-  return status;
-}
-
-icn_status icn_exec_device_submit(icn_run *run, const float *const *inputs, float *const *outputs, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_executor *executor = run->executor;
-  for (size_t i = 0; i < executor->graph.output_count; i++) {
-    ICN_REQUIRE(outputs[i] == NULL || executor->output_buffers[i] >= 0, ICN_UNSUPPORTED, "the plan does not write output '%s'",
-                executor->outputs[i].name);
-  }
-  status = enqueue_run(run, inputs, outputs, error);
-  if (status != ICN_OK) (void)icn_dispatch_finish(executor->dispatch, NULL); /* the caller's memory is in the queue */
-done:
-  return status;
-}
-
-static void take_times(icn_executor *executor) {
-  for (size_t i = 0; i < executor->layer_count; i++) executor->layers[i].seconds = 0;
-  for (size_t i = 0; i < bound_count(&executor->plan); i++) {
-    if (executor->bounds[i] == NULL) continue;
-    const icn_plan_step *step = &executor->plan.steps[i / (size_t)executor->plan.slices];
-    executor->layers[step->layer].seconds += icn_bound_seconds(executor->runtime, executor->bounds[i]);
-  }
-}
-
-/* A copy that ended badly is a failed run, whatever clFinish says, and so is an end that its callback calls a failure. */
-static icn_status wait_for_events(const icn_run *run, icn_error *error) {
-  icn_status status = ICN_OK;
-  const icn_executor *executor = run->executor;
-  const icn_cl *cl = executor->runtime->cl;
-  const size_t inputs = executor->graph.input_count;
-  for (size_t i = 0; i < inputs + executor->graph.output_count; i++) {
-    const char *name = i < inputs ? executor->inputs[i].name : executor->outputs[i - inputs].name;
-    if (run->copies[i] != NULL) ICN_CL_FOR(name, cl->clWaitForEvents(1, &run->copies[i]));
-  }
-  ICN_CL_FOR(icn_runtime_desc(executor->runtime)->name, cl->clWaitForEvents(1, &run->ended));
-done:
-  return status;
-}
-
-/* What a caller has put into its own queue behind the run is not waited for, unless the run has failed and may still be about. */
-icn_status icn_exec_device_wait(icn_run *run, icn_error *error) {
-  icn_executor *executor = run->executor;
-  icn_status status = wait_for_events(run, error);
-  if (status != ICN_OK || !executor->runtime->wrapped) {
-    const icn_status finished = icn_dispatch_finish(executor->dispatch, status == ICN_OK ? error : NULL);
-    if (status == ICN_OK) status = finished;
-  }
-  if (status == ICN_OK && executor->profile) take_times(executor);
   return status;
 }
 

@@ -25,6 +25,7 @@ static icn_status read_options(const icn_executor_options *given, icn_executor_o
               (int)options->precision);
   ICN_REQUIRE((int)options->schedule >= 0 && options->schedule <= ICN_SCHEDULE_RECORDED, ICN_ARGUMENT, "schedule %d is none",
               (int)options->schedule);
+  ICN_REQUIRE(options->window >= 0, ICN_ARGUMENT, "the window is %d launches, expected 1 or more (or 0 for all)", options->window);
   ICN_REQUIRE(options->precision == ICN_PRECISION_FP32 || options->precision == ICN_PRECISION_FP16W, ICN_UNSUPPORTED,
               "only fp32 and fp16w are there so far; the other precisions are reserved");
   ICN_REQUIRE((int)options->self_test >= 0 && options->self_test <= ICN_SELF_TEST_ALWAYS, ICN_ARGUMENT, "self_test %d is none",
@@ -136,6 +137,7 @@ static icn_status executor_allocate(icn_model *model, const icn_executor_options
   executor->model = model;
   executor->device = device;
   executor->keep_values = options->keep_values != 0;
+  executor->window = (size_t)options->window;
   executor->profile = options->profile != 0;
   executor->runtime = runtime;
   icn_arena_init(&executor->arena, &context->allocator);

@@ -19,6 +19,7 @@ struct icn_executor {
   icn_model *model;
   const icn_device *device;
   bool keep_values, profile;
+  size_t window;   /* launches that a run gives ahead, 0: all */
   icn_arena arena; /* infos */
   icn_graph graph;
   icn_tensor_info *inputs, *outputs;
@@ -51,8 +52,14 @@ struct icn_run {
   icn_status status;
   icn_error error;
   cl_event *copies; /* into each input, then out of each wanted output, NULL for others; none on the reference device */
-  cl_event ended;   /* behind all of it; NULL on the reference device */
+  cl_event ended;   /* behind all of it; NULL on the reference device, and while `left` */
   icn_notice *notice;
+  /* With a window. */
+  float **outputs;     /* the caller's, for when the last launches are given */
+  size_t left;         /* launches that were not given yet */
+  cl_event portion[2]; /* what was given last, and before that; NULL: nothing, or known to have ended */
+  icn_mutex *mutex;    /* guards what follows */
+  bool cancelled;
 };
 
 /* The executor's common parts around `runtime` (taken, also on failure; NULL: made for options->device). */
@@ -61,10 +68,19 @@ icn_status icn_executor_create_on(icn_model *model, const icn_executor_options *
 
 icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_options *options, icn_error *error);
 void icn_exec_device_fini(icn_executor *executor);
-/* Enqueues copies in, launches, copies out; run->copies and run->ended tell when they have ended. After a failure nothing is in flight. */
+/* Enqueues copies in, launches, copies out, with a window as much of that as goes into it; run->copies and run->ended tell when they have
+ * ended. After a failure nothing is in flight. */
 icn_status icn_exec_device_submit(icn_run *run, const float *const *inputs, float *const *outputs, icn_error *error);
-/* Waits for it, and takes the times of layers (profile). */
-icn_status icn_exec_device_wait(icn_run *run, icn_error *error);
+/* Gives the device what there is room for in the window: now, waiting until all is given, or all of it whatever the window. run->left says
+ * what remains. Returns run->status, whose sentence is run->error; ICN_CANCELLED: cancelled before all was given. */
+typedef enum icn_feed { ICN_FEED_LOOK, ICN_FEED_WAIT, ICN_FEED_ALL } icn_feed;
+icn_status icn_exec_device_feed(icn_run *run, icn_feed how);
+/* Whether nothing of what was given goes on. Nothing is left, or run->status says why not. */
+icn_status icn_exec_device_look(const icn_run *run, bool *ended, icn_error *error);
+/* Gives the rest, waits for all of it, and takes the times of layers (profile). Returns run->status, as above. */
+icn_status icn_exec_device_wait(icn_run *run);
+/* Its events. Nothing of it is in flight. */
+void icn_exec_device_release(icn_run *run);
 icn_status icn_exec_device_read(icn_executor *executor, const icn_exec_value *value, float *data, icn_error *error);
 /* The elements of `view` at `place`, dense in the model's order. */
 icn_status icn_exec_device_read_view(icn_executor *executor, const icn_place *place, const icn_view *view, float *data, icn_error *error);

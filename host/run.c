@@ -43,13 +43,25 @@ static void notice_destroy(icn_notice *notice) {
 static void release_run(icn_run *run) {
   const icn_executor *executor = run->executor;
   const icn_allocator *allocator = &executor->context->allocator;
-  for (size_t i = 0; run->copies != NULL && i < executor->graph.input_count + executor->graph.output_count; i++) {
-    if (run->copies[i] != NULL) (void)executor->runtime->cl->clReleaseEvent(run->copies[i]);
-  }
-  if (run->ended != NULL) (void)executor->runtime->cl->clReleaseEvent(run->ended);
+  icn_exec_device_release(run);
   notice_destroy(run->notice);
+  icn_mutex_destroy(run->mutex);
+  icn_release(allocator, run->outputs);
   icn_release(allocator, run->copies);
   icn_release(allocator, run);
+}
+
+/* What a run needs that is given piece by piece. */
+static icn_status make_window(icn_run *run, float *const *outputs, icn_error *error) {
+  const icn_executor *executor = run->executor;
+  const icn_allocator *allocator = &executor->context->allocator;
+  const size_t count = executor->graph.output_count;
+  if (executor->window == 0) return ICN_OK;
+  run->outputs = icn_allocate_array(allocator, count + 1, sizeof *run->outputs);
+  run->mutex = icn_mutex_create(allocator);
+  if (run->outputs == NULL || run->mutex == NULL) return icn_error_memory(error, (count + 1) * sizeof *run->outputs, "a run's window");
+  for (size_t i = 0; i < count; i++) run->outputs[i] = outputs[i];
+  return ICN_OK;
 }
 
 static icn_status start(icn_run *run, const float *const *inputs, float *const *outputs, icn_error *error) {
@@ -60,6 +72,7 @@ static icn_status start(icn_run *run, const float *const *inputs, float *const *
   if (executor->runtime == NULL) return icn_exec_reference_run(executor, inputs, outputs, error);
   run->copies = icn_allocate_array(&executor->context->allocator, count + 1, sizeof(cl_event));
   if (run->copies == NULL) ICN_TRY(icn_error_memory(error, (count + 1) * sizeof(cl_event), "a run"));
+  ICN_TRY(make_window(run, outputs, error));
   ICN_TRY(icn_exec_device_submit(run, inputs, outputs, error));
 done:
   return status;
@@ -111,14 +124,13 @@ static void wait_for_callback(const icn_run *run) {
 
 /* Whether nothing of the run is left to do, the caller's function included: it may wait for what the caller holds. A run that failed has
  * ended. */
-static icn_status look(const icn_run *run, bool *ended, icn_error *error) {
+static icn_status look(icn_run *run, bool *ended, icn_error *error) {
   icn_status status = ICN_OK;
-  cl_int state = CL_COMPLETE;
-  *ended = run->executor->active != run || run->ended == NULL;
+  *ended = run->executor->active != run || run->executor->runtime == NULL;
   if (*ended) goto done;
-  const icn_cl *cl = run->executor->runtime->cl;
-  ICN_CL(cl->clGetEventInfo(run->ended, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL));
-  *ended = state <= CL_COMPLETE && (run->notice == NULL || is_called(run->notice));
+  if (icn_exec_device_feed(run, ICN_FEED_LOOK) == ICN_OK && run->left > 0) goto done;
+  ICN_TRY(icn_exec_device_look(run, ended, error));
+  *ended = *ended && (run->notice == NULL || is_called(run->notice));
 done:
   return status;
 }
@@ -137,7 +149,7 @@ icn_status icn_run_wait(icn_run *run, icn_error *error) {
   ICN_TRY(check_run(run, "icn_run_wait", error));
   icn_executor *executor = run->executor;
   if (executor->active == run) {
-    if (executor->runtime != NULL) run->status = icn_exec_device_wait(run, &run->error);
+    if (executor->runtime != NULL) (void)icn_exec_device_wait(run);
     wait_for_callback(run);
     executor->has_run = run->status == ICN_OK;
     executor->active = NULL;
@@ -167,6 +179,16 @@ icn_status icn_run_wait_for(icn_run *run, double seconds, int *ended, icn_error 
   ICN_TRY(icn_run_wait(run, error));
 done:
   return status;
+}
+
+icn_status icn_run_cancel(icn_run *run, icn_error *error) {
+  icn_error_clear(error);
+  if (run == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_run_cancel: run is NULL");
+  if (run->mutex == NULL) return ICN_OK; /* all of it was given at once */
+  icn_mutex_lock(run->mutex);
+  run->cancelled = true;
+  icn_mutex_unlock(run->mutex);
+  return ICN_OK;
 }
 
 void icn_run_destroy(icn_run *run) {
@@ -221,6 +243,7 @@ icn_status icn_run_notify(icn_run *run, icn_run_callback callback, void *user, i
   icn_error_clear(error);
   ICN_REQUIRE(run != NULL && callback != NULL, ICN_ARGUMENT, "icn_run_notify: %s is NULL", run == NULL ? "run" : "callback");
   ICN_REQUIRE(run->notice == NULL, ICN_STATE, "the run has a callback already");
+  if (run->left > 0 && icn_exec_device_feed(run, ICN_FEED_ALL) != ICN_OK) ICN_FAIL(run->status, "%s", run->error.message);
   ICN_TRY(make_notice(run, callback, user, error));
   if (run->ended == NULL || run->executor->active != run) {
     call(run->notice, run->status);

@@ -14,6 +14,7 @@ set(ICN_HOST_SOURCES
   host/command_buffer.c
   host/dispatch.c
   host/exec_device.c
+  host/exec_run.c
   host/exec_weights.c
   host/exec_reference.c
   host/executor.c

@@ -349,6 +349,7 @@ static int run(int argc, char **argv) {
       {"json", NULL, OPTION_FLAG, &b.json, 0, 0, "print JSON"},
       SESSION_DEVICE_OPTION(b.so),
       SESSION_TUNING_OPTION(b.so),
+      SESSION_WINDOW_OPTION(b.so),
       SESSION_SCHEDULE_OPTION(b.so),
       SESSION_MEMORY_OPTION(b.so),
       SESSION_SELF_TEST_OPTION(b.so),

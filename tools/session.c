@@ -193,6 +193,7 @@ int session_executor(const session *s, const session_options *options, icn_model
   o.keep_values = keep_values;
   o.profile = profile;
   o.schedule = session_schedule(options);
+  o.window = is_reference ? 0 : (int)options->window;
   if (is_reference && options->memory_limit > 0 && options->device != NULL && strcmp(options->device, "reference") == 0)
     return tool_usage("--memory-limit is for OpenCL devices; the reference device knows none");
   o.self_test = session_self_test(options);

@@ -7,7 +7,7 @@
 typedef struct session_options {
   const char *device, *passes_off, *rows, *precision, *schedule;
   bool exact;
-  long cores, batch;
+  long cores, batch, window;
   uint64_t memory_limit;    /* 0: none */
   text_list shapes;         /* [NAME=]1x3x299x299 */
   const icn_logger *logger; /* NULL: warnings and the reference's progress are shown */
@@ -36,6 +36,9 @@ typedef struct session_options {
 #define SESSION_SCHEDULE_OPTION(s)                                                                                                      \
   {"schedule", "NAME", OPTION_TEXT, &(s).schedule, 0, 0,                                                                                \
    "how launches are given to the device: in-order (default), out-of-order (one queue, waits), queues (four queues, waits between them) or recorded (a command buffer); results are equal"}
+#define SESSION_WINDOW_OPTION(s)                                                                                                        \
+  {"window", "N", OPTION_INTEGER, &(s).window, 1, 65536,                                                                                \
+   "give the device at most N launches ahead, so that a run could be cancelled between them; default: all at once"}
 #define SESSION_MEMORY_OPTION(s)                                                                                                        \
   {"memory-limit", "BYTES", OPTION_BYTES, &(s).memory_limit, 0, 0,                                                                      \
    "take no more device memory than this (plain bytes, or 100MiB, 1.5GiB), at the cost of time; 'clinception plan' says what a model takes"}

@@ -83,7 +83,8 @@ typedef enum icn_status {
   ICN_DEVICE = 8,        /* an OpenCL call failed; the sentence has the call and its error name */
   ICN_DEVICE_MEMORY = 9, /* the device's memory or its largest allocation is too small */
   ICN_BUILD = 10,        /* an OpenCL program did not build; the sentence has the log's first line */
-  ICN_MISMATCH = 11      /* results differ where they must agree */
+  ICN_MISMATCH = 11,     /* results differ where they must agree */
+  ICN_CANCELLED = 12     /* the caller has cancelled it */
 } icn_status;
 
 enum { ICN_MESSAGE_BYTES = 504, ICN_MAX_RANK = 8 };
@@ -282,6 +283,10 @@ typedef struct icn_executor_options {
    * the kernels are those of an executor that keeps nothing. */
   uint64_t memory_limit;
   icn_self_test self_test;
+  /* The most launches of a run that the device is given ahead; the rest follows while the run is waited for or looked at, and
+   * icn_run_cancel can keep it back. 0: all at once, with nothing to cancel, and the device never waits for the caller. A recorded run is
+   * one launch. */
+  int window;
 } icn_executor_options;
 
 ICN_API void icn_executor_options_init_sized(icn_executor_options *options, size_t struct_bytes);
@@ -313,11 +318,15 @@ ICN_API icn_status icn_run_wait(icn_run *run, icn_error *error);
 /* The same for at most `seconds`: *ended is 0 when the run, or its callback, goes on then (ICN_OK), and it may be waited for again. 0
  * seconds: only a look. The thread sleeps between looks, half a millisecond at a time. */
 ICN_API icn_status icn_run_wait_for(icn_run *run, double seconds, int *ended, icn_error *error);
+/* Gives no more launches of the run to the device, where it is given piece by piece (options.window): what was given ends, at most so many
+ * launches, and then icn_run_wait returns ICN_CANCELLED; the outputs hold nothing of use, and the executor can be used again. A run that
+ * was given completely ends as ever. From any thread, also while another one waits for the run, but not after icn_run_destroy has begun. */
+ICN_API icn_status icn_run_cancel(icn_run *run, icn_error *error);
 /* Calls `callback` once when the run has ended, ICN_OK: its outputs are written. It is called from a thread of the driver's (or from here,
  * when the run has ended already), before icn_run_wait returns, and must be quick: wake somebody up. In it, functions of this run are
  * refused (ICN_STATE; icn_run_destroy does nothing), and nothing that waits for a device may
- * be called: no other run's icn_run_wait, no icn_executor_destroy. One callback a run. Fails: ICN_STATE, ICN_ARGUMENT, ICN_NO_MEMORY,
- * ICN_DEVICE. */
+ * be called: no other run's icn_run_wait, no icn_executor_destroy. One callback a run. What a window
+ * (options.window) keeps back is given now. Fails: ICN_STATE, ICN_ARGUMENT, ICN_NO_MEMORY, ICN_DEVICE, ICN_CANCELLED. */
 typedef void (*icn_run_callback)(void *user, icn_status status);
 ICN_API icn_status icn_run_notify(icn_run *run, icn_run_callback callback, void *user, icn_error *error);
 /* Waits for the run if it is in flight. */

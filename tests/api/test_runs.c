@@ -16,7 +16,7 @@ typedef struct fixture {
   float image[IMAGE], want[API_MODEL_CLASSES];
 } fixture;
 
-static icn_executor *create(const fixture *f, const icn_device *device, icn_schedule_kind schedule) {
+static icn_executor *create_with(const fixture *f, const icn_device *device, icn_schedule_kind schedule, int window) {
   const icn_input_shape shape = {.name = "x", .rank = 4, .dim = {1, 3, EDGE, EDGE}};
   icn_executor_options options;
   icn_executor *executor = NULL;
@@ -26,9 +26,14 @@ static icn_executor *create(const fixture *f, const icn_device *device, icn_sche
   options.shapes = &shape;
   options.shape_count = 1;
   options.schedule = schedule;
+  options.window = window;
   const icn_status status = icn_executor_create(f->model, &options, &executor, &error);
   if (status != ICN_OK && status != ICN_UNSUPPORTED) fail_msg("%s", error.message);
   return executor;
+}
+
+static icn_executor *create(const fixture *f, const icn_device *device, icn_schedule_kind schedule) {
+  return create_with(f, device, schedule, 0);
 }
 
 static int set_up(void **state) {
@@ -289,6 +294,166 @@ static void what_ends_badly_is_a_failed_run(void **state) {
   icn_executor_destroy(executor);
 }
 
+/* ----------------------------------------------------- piece by piece, cancel */
+
+/* Launches since `watch_launches`. */
+static void watch_launches(const fixture *f) { f->driver->set("fail", "clEnqueueNDRangeKernel:1000000000:-1"); }
+static long launches(const fixture *f) { return f->driver->calls; }
+
+/* A run of that executor with all kernels held back. */
+static icn_run *submit_held(const fixture *f, icn_executor *executor, float *scores) {
+  f->driver->reset();
+  f->driver->set("hang", "*");
+  watch_launches(f);
+  return submit(f, executor, scores);
+}
+
+static void let_go(const fixture *f) {
+  f->driver->set("hang", NULL);
+  f->driver->release_hanging();
+}
+
+/* However it is waited for: right, and never more in flight than the window has. */
+static void check_window(const fixture *f, icn_executor *executor, long window, bool recorded) {
+  float scores[API_MODEL_CLASSES];
+  icn_error error;
+  if (!recorded) {
+    icn_run *run = submit_held(f, executor, scores);
+    assert_true(launches(f) >= 1 && launches(f) <= window);
+    for (int look = 0; look < 3; look++) assert_int_equal(wait_for(run, 0), 0);
+    assert_true(launches(f) <= window);
+    let_go(f);
+    assert_int_equal(wait_for(run, 60), 1);
+    assert_right(f, scores);
+    icn_run_destroy(run);
+  }
+  icn_run *run = submit(f, executor, scores);
+  if (icn_run_wait(run, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_right(f, scores);
+  icn_run_destroy(run);
+  icn_run_destroy(submit(f, executor, scores));
+  assert_right(f, scores);
+}
+
+static void windows_change_nothing_but_the_pace(void **state) {
+  const fixture *f = begin(state);
+  static const int WINDOWS[] = {1, 2, 3, 6, 1000};
+  for (int kind = ICN_SCHEDULE_IN_ORDER; kind <= ICN_SCHEDULE_RECORDED; kind++) {
+    for (size_t w = 0; w < sizeof WINDOWS / sizeof WINDOWS[0]; w++) {
+      f->driver->reset();
+      icn_executor *executor = create_with(f, icn_context_device(f->context, 0), (icn_schedule_kind)kind, WINDOWS[w]);
+      if (executor == NULL) continue;
+      check_window(f, executor, WINDOWS[w], kind == ICN_SCHEDULE_RECORDED);
+      icn_executor_destroy(executor);
+    }
+  }
+}
+
+static void a_cancelled_run_gives_no_more(void **state) {
+  const fixture *f = begin(state);
+  for (int kind = ICN_SCHEDULE_IN_ORDER; kind <= ICN_SCHEDULE_QUEUES; kind++) {
+    float scores[API_MODEL_CLASSES];
+    icn_error error;
+    int ended = 0;
+    icn_executor *executor = create_with(f, icn_context_device(f->context, 0), (icn_schedule_kind)kind, 2);
+    if (executor == NULL) continue;
+    for (int how = 0; how < 3; how++) { /* waited for, looked at, destroyed */
+      icn_run *run = submit_held(f, executor, scores);
+      assert_int_equal(icn_run_cancel(run, &error), ICN_OK);
+      assert_int_equal(icn_run_wait_for(run, 0, &ended, &error), ICN_OK); /* what was given goes on */
+      assert_int_equal(ended, 0);
+      let_go(f);
+      if (how == 0) assert_int_equal(icn_run_wait(run, &error), ICN_CANCELLED);
+      if (how == 1) assert_int_equal(icn_run_wait_for(run, 60, &ended, &error), ICN_CANCELLED);
+      if (how < 2 && strstr(error.message, " launches to come") == NULL) fail_msg("%s", error.message);
+      icn_run_destroy(run);
+      assert_true(launches(f) <= 2);
+      f->driver->reset();
+      icn_run_destroy(submit(f, executor, scores));
+      assert_right(f, scores);
+    }
+    icn_executor_destroy(executor);
+  }
+}
+
+typedef struct canceller {
+  const fixture *f;
+  icn_run *run;
+  icn_status status;
+} canceller;
+
+static void *cancel_soon(void *user) {
+  canceller *c = user;
+  const struct timespec pause = {.tv_nsec = 30000000};
+  icn_error error;
+  (void)nanosleep(&pause, NULL);
+  c->status = icn_run_cancel(c->run, &error);
+  c->f->driver->release_hanging();
+  return NULL;
+}
+
+static void another_thread_cancels_what_is_waited_for(void **state) {
+  const fixture *f = begin(state);
+  float scores[API_MODEL_CLASSES];
+  icn_error error;
+  pthread_t thread;
+  icn_executor *executor = create_with(f, icn_context_device(f->context, 0), ICN_SCHEDULE_DEFAULT, 1);
+  canceller c = {f, submit_held(f, executor, scores), ICN_STATE};
+  assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &c), 0);
+  assert_int_equal(icn_run_wait(c.run, &error), ICN_CANCELLED);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(c.status, ICN_OK);
+  assert_true(launches(f) <= 1);
+  icn_run_destroy(c.run);
+  icn_executor_destroy(executor);
+}
+
+static void what_was_given_completely_ends_as_ever(void **state) {
+  const fixture *f = begin(state);
+  float scores[API_MODEL_CLASSES];
+  icn_error error;
+  for (int window = 0; window <= 4; window += 4) {
+    icn_executor *executor = create_with(f, icn_context_device(f->context, 0), ICN_SCHEDULE_DEFAULT, window);
+    icn_run *run = submit(f, executor, scores);
+    told t = {.run = run, .scores = scores};
+    if (window > 0) assert_int_equal(icn_run_notify(run, on_end, &t, &error), ICN_OK); /* gives the rest */
+    assert_int_equal(icn_run_cancel(run, &error), ICN_OK);
+    assert_int_equal(icn_run_wait(run, &error), ICN_OK);
+    assert_right(f, scores);
+    if (window > 0) check_told(f, &t);
+    icn_run_destroy(run);
+    icn_executor_destroy(executor);
+  }
+}
+
+/* Each call that gives or waits for a later portion fails: a status, and the next run is as ever. */
+static void failing_portions_are_orderly(void **state) {
+  const fixture *f = begin(state);
+  static const char *const FUNCTIONS[] = {"clEnqueueNDRangeKernel", "clEnqueueMarkerWithWaitList", "clWaitForEvents", "clFlush",
+                                          "clEnqueueReadBuffer"};
+  float scores[API_MODEL_CLASSES];
+  icn_error error;
+  size_t failed = 0;
+  icn_executor *executor = create_with(f, icn_context_device(f->context, 0), ICN_SCHEDULE_DEFAULT, 2);
+  for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++) {
+    for (long call = 1; call <= 4; call++) {
+      icn_run *run = submit_held(f, executor, scores);
+      fake_driver_fail(f->driver, FUNCTIONS[i], call, -5);
+      let_go(f);
+      const icn_status status = icn_run_wait(run, &error);
+      if (status != ICN_OK && (status != ICN_DEVICE || error.message[0] == '\0')) fail_msg("%s: %d", FUNCTIONS[i], (int)status);
+      if (status == ICN_OK) assert_right(f, scores);
+      failed += status != ICN_OK;
+      icn_run_destroy(run);
+      f->driver->reset();
+      icn_run_destroy(submit(f, executor, scores));
+      assert_right(f, scores);
+    }
+  }
+  assert_true(failed >= 10);
+  icn_executor_destroy(executor);
+}
+
 static void wrong_arguments_are_refused(void **state) {
   const fixture *f = begin(state);
   float scores[API_MODEL_CLASSES];
@@ -302,6 +467,7 @@ static void wrong_arguments_are_refused(void **state) {
   assert_int_equal(icn_run_wait_for(run, -1, &ended, &error), ICN_ARGUMENT);
   assert_non_null(strstr(error.message, "-1"));
   assert_int_equal(icn_run_notify(NULL, on_end, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_run_cancel(NULL, &error), ICN_ARGUMENT);
   assert_int_equal(icn_run_notify(run, NULL, NULL, &error), ICN_ARGUMENT);
   icn_run_destroy(run);
   icn_run_destroy(NULL);
@@ -316,6 +482,11 @@ int main(void) {
       cmocka_unit_test(a_look_does_not_wait_for_the_callback),
       cmocka_unit_test(failing_callbacks_are_a_sentence),
       cmocka_unit_test(what_ends_badly_is_a_failed_run),
+      cmocka_unit_test(windows_change_nothing_but_the_pace),
+      cmocka_unit_test(a_cancelled_run_gives_no_more),
+      cmocka_unit_test(another_thread_cancels_what_is_waited_for),
+      cmocka_unit_test(what_was_given_completely_ends_as_ever),
+      cmocka_unit_test(failing_portions_are_orderly),
       cmocka_unit_test(wrong_arguments_are_refused),
   };
   return cmocka_run_group_tests_name("runs", tests, set_up, tear_down);

@@ -39,7 +39,8 @@ class ExecutorOptions(ctypes.Structure):
     _fields_ = [("struct_bytes", ctypes.c_size_t), ("device", ctypes.c_void_p), ("batch", ctypes.c_int64), ("shapes", ctypes.c_void_p),
                 ("shape_count", ctypes.c_size_t), ("precision", ctypes.c_int), ("cores", ctypes.c_uint32), ("disabled_passes", ctypes.c_char_p),
                 ("forced_rows", ctypes.c_char_p), ("keep_values", ctypes.c_int), ("profile", ctypes.c_int),
-                ("schedule", ctypes.c_int), ("memory_limit", ctypes.c_uint64), ("self_test", ctypes.c_int)]
+                ("schedule", ctypes.c_int), ("memory_limit", ctypes.c_uint64), ("self_test", ctypes.c_int),
+                ("window", ctypes.c_int)]
 
 
 class DeviceInfo(ctypes.Structure):
