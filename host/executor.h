@@ -1,4 +1,5 @@
-/* What an executor holds. exec_device.c runs a plan through OpenCL, exec_reference.c the graph through the plain C reference. */
+/* What an executor holds. exec_device.c prepares a plan for OpenCL, exec_run.c runs it; exec_reference.c runs the graph
+ * through the plain C reference. */
 #ifndef ICN_HOST_EXECUTOR_H
 #define ICN_HOST_EXECUTOR_H
 
