@@ -72,6 +72,9 @@ typedef struct icn_source {
 void icn_source_init(icn_source *source, const icn_allocator *allocator);
 void icn_source_fini(icn_source *source);
 
+/* Is the value a probability by what makes it: a softmax or a sigmoid, behind which nodes only rearrange? */
+bool icn_source_is_probability(const icn_source *source, const char *value);
+
 /* Opens external data: `location` is the file's own text (relative; the callee refuses what leaves the model's folder). Data stay valid as
  * long as the model. NULL callback: external data are refused. */
 typedef struct icn_external {

@@ -8,6 +8,7 @@ set(ICN_LIB_SOURCES
   lib/image_scan.c
   lib/image_stb.c
   lib/preprocess.c
+  lib/crops.c
   lib/tensor.c
   lib/cost.c
   lib/device_desc.c

@@ -107,3 +107,19 @@ const char *recipe_text(const icn_preprocess *recipe, int width, int height, cha
   snprintf(text, RECIPE_TEXT_BYTES, "%s: %s, %s, %s", recipe->name, geometry, recipe->bgr ? "BGR" : "RGB", arithmetic);
   return text;
 }
+
+int crops_check(const char *who, long crops) {
+  if (crops == 1 || crops == 5 || crops == 10 || crops == 12 || crops == 144) return TOOL_OK;
+  return tool_usage("%s: option --crops expects 1, 5, 10, 12 or 144, got '%ld'", who, crops);
+}
+
+int scores_read(const char *who, const char *text, icn_scores *scores) {
+  *scores = ICN_SCORES_AUTO;
+  if (text == NULL) return TOOL_OK;
+  if (strcmp(text, "probabilities") == 0) *scores = ICN_SCORES_PROBABILITIES;
+  if (strcmp(text, "logits") == 0) *scores = ICN_SCORES_LOGITS;
+  if (*scores != ICN_SCORES_AUTO) return TOOL_OK;
+  return tool_usage("%s: option --scores expects probabilities or logits, got '%s'", who, text);
+}
+
+long crops_batch(long crops) { return crops == 144 ? 12 : crops; }

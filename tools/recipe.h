@@ -24,7 +24,19 @@ recipe_options recipe_options_none(void);
   {"resize", "METHOD", OPTION_TEXT, &(r).resize, 0, 0, "bicubic, bilinear (both antialiased, as in Pillow) or nearest"},                \
   {"crop", "N|P%", OPTION_TEXT, &(r).crop, 0, 0,                                                                                        \
    "N: resize the shorter side to N pixels, then cut out the middle; P%: use the central P percent of each side; none: the whole picture"}
+#define CROPS_OPTION(crops)                                                                                                             \
+  {"crops", "N", OPTION_INTEGER, &(crops), 1, 144,                                                                                      \
+   "average the probabilities of N crops of each picture: 1 (default), 5 (corners and middle), 10 (and their mirror images), 12 (a square of the 144) or 144 (as in the GoogLeNet paper: 4 scales, 3 squares, 6 parts, 2 mirrors)"}
+#define SCORES_OPTION(scores)                                                                                                           \
+  {"scores", "KIND", OPTION_TEXT, &(scores), 0, 0,                                                                                      \
+   "what the model ends in where that is not seen: probabilities are averaged as they are, logits through a softmax; default: probabilities behind a softmax or sigmoid, else logits"}
 /* clang-format on */
+
+/* --crops and --scores, checked; TOOL_OK or the exit code. */
+int crops_check(const char *who, long crops);
+int scores_read(const char *who, const char *text, icn_scores *scores);
+/* The batch in which so many crops of one picture go through a device: it divides them. */
+long crops_batch(long crops);
 
 /* The recipe that the options ask for; TOOL_OK or the exit code. */
 int recipe_make(const char *who, const recipe_options *options, icn_preprocess *recipe);

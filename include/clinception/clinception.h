@@ -455,6 +455,14 @@ ICN_API const uint8_t *icn_image_pixels(const icn_image *image);
 /* Writes float tensor[3][height][width] by the recipe (NULL: "unit"). Fails: ICN_ARGUMENT, ICN_NO_MEMORY. */
 ICN_API icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
                                        icn_error *error);
+/* Several crops of one picture, for a network whose answers to them are averaged. `crops` says how many there are, and so which: 1, the
+ * recipe's own; 5, corners and middle of the recipe's resized picture; 10, these and their mirror images (AlexNet's); 144, GoogLeNet's: 4
+ * scales x 3 squares x 6 parts x 2 mirrors; 12, the first scale and middle square of these. lib/crops.h defines each to the pixel.
+ * Writes float tensor[count][3][height][width], the crops [first, first + count): what is wanted in a batch, so the 144 need not lie in
+ * memory at once. Neighbours share work, so a few calls cost less than many. Fails: ICN_ARGUMENT, ICN_UNSUPPORTED (an input so large that
+ * squares would have more than 2^28 pixels), ICN_NO_MEMORY. */
+ICN_API icn_status icn_image_to_crops(const icn_image *image, const icn_preprocess *preprocess, int crops, int first, int count, int width,
+                                      int height, float *tensor, icn_error *error);
 
 /* ---------------------------------------------------------------- classify */
 
@@ -468,6 +476,29 @@ typedef struct icn_class {
  * where there are fewer). Fails: ICN_UNSUPPORTED for another kind of model, else as icn_executor_run. */
 ICN_API icn_status icn_classify(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, icn_class *top,
                                 size_t *count, icn_error *error);
+
+/* What a model's scores are. */
+typedef enum icn_scores {
+  ICN_SCORES_AUTO = 0,          /* as icn_class_output says */
+  ICN_SCORES_PROBABILITIES = 1, /* taken as they are */
+  ICN_SCORES_LOGITS = 2         /* a softmax makes probabilities of them */
+} icn_scores;
+
+/* The output that icn_classify takes for the classes: float scores[batch][classes]. `scores` is PROBABILITIES where the model ends in a
+ * softmax or a sigmoid (but for nodes that only rearrange), or calls the output a probability or softmax; else LOGITS. */
+typedef struct icn_class_output {
+  size_t output;
+  int64_t batch, classes;
+  icn_scores scores;
+} icn_class_output;
+/* For an executor of any batch whose only input is [batch,3,H,W]. Fails: ICN_UNSUPPORTED for another kind of model, ICN_ARGUMENT. */
+ICN_API icn_status icn_executor_class_output(const icn_executor *executor, icn_class_output *output, icn_error *error);
+
+/* As icn_classify, with the mean of the probabilities of several crops (icn_image_to_crops), which go through the executor in batches of
+ * its own size: any, best one that divides `crops`. Of one crop and ICN_SCORES_AUTO the model's own scores are returned; of several
+ * probabilities, always. Fails: as icn_classify and icn_image_to_crops. */
+ICN_API icn_status icn_classify_crops(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, int crops,
+                                      icn_scores scores, icn_class *top, size_t *count, icn_error *error);
 
 /* ------------------------------------------------------- built-in networks */
 

@@ -148,6 +148,8 @@ static void wrong_usage_is_explained(void **state) {
   FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 0");
   FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 120%%");
   FAILS(2, "tf-slim", "$T classify --model m.onnx a.jpg --preprocess tensorflow");
+  FAILS(2, "--crops expects 1, 5, 10, 12 or 144, got '11'", "$T classify --model m.onnx a.jpg --crops 11");
+  FAILS(2, "probabilities or logits", "$T classify --model m.onnx a.jpg --scores odds");
   FAILS(2, "which model", "$T classify a.jpg");
   FAILS(2, "which picture", "$T classify --model m.onnx");
   FAILS(2, "expected one model, got 0", "$T plan");
@@ -239,6 +241,15 @@ static void pictures_are_classified(void **state) {
   SUCCEEDS("$T classify --model $M/colours.onnx --device all -- $I/grey16.png $I/cmyk.jpg $I/palette.gif");
   SUCCEEDS("$T classify --model $M/colours.onnx --preprocess torchvision --device reference $I/alpha.png");
   assert_says("shorter side resized to 9 (bilinear), middle 8x8");
+  static const int crops[] = {5, 10, 12, 144};
+  assert_int_equal(sh("printf 'P3 1 1 255 0 255 0\\n' >$D/green.ppm"), 0);
+  for (int k = 0; k < 4; k++) {
+    SUCCEEDS("$T classify --model $M/colours.onnx --labels $D/labels --crops %d --top 1 $D/green.ppm", crops[k]);
+    assert_says(" crops of each picture\n");
+    assert_says(" %  green\n");
+  }
+  SUCCEEDS("$T classify --model $M/colours.onnx --crops 10 --scores logits --json $I/rgb.png");
+  assert_says("\"crops\":\t10");
 }
 
 static void bad_pictures_and_labels(void **state) {
