@@ -158,6 +158,8 @@ icn_status icn_classify_crops(icn_executor *executor, const icn_image *image, co
                               icn_scores scores, icn_class *top, size_t *count, icn_error *error) {
   icn_status status = ICN_OK;
   icn_class_output output;
+  icn_preprocess own;
+  icn_recipe_origin origin;
   desk d = {0};
   icn_error_clear(error);
   if (executor == NULL) return icn_error_set(error, ICN_ARGUMENT, "icn_classify: executor is NULL");
@@ -169,6 +171,10 @@ icn_status icn_classify_crops(icn_executor *executor, const icn_image *image, co
   ICN_REQUIRE(scores >= ICN_SCORES_AUTO && scores <= ICN_SCORES_LOGITS, ICN_ARGUMENT, "there is no icn_scores %d", (int)scores);
   ICN_TRY(icn_executor_class_output(executor, &output, error));
   if (scores == ICN_SCORES_AUTO) scores = crops == 1 ? ICN_SCORES_PROBABILITIES : output.scores;
+  if (preprocess == NULL) {
+    ICN_TRY(icn_model_recipe(executor->model, &own, &origin, error));
+    preprocess = &own;
+  }
   ICN_TRY(desk_make(executor, &output, &d, error));
   ICN_TRY(run_crops(executor, image, preprocess, crops, scores == ICN_SCORES_LOGITS, &output, &d, error));
   for (int64_t c = 0; c < output.classes; c++) d.scores[c] = (float)(d.sums[c] / crops);

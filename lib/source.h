@@ -59,7 +59,9 @@ typedef struct icn_source {
   icn_arena arena;
   int64_t ir_version, opset; /* opset of the default domain */
   const char *producer;
-  icn_source_tensor *tensors; /* initialisers */
+  const char *recipe;             /* the text of ICN_RECIPE_KEY (recipe_text.h), not looked at yet; NULL: it says nothing */
+  size_t recipe_at, recipe_bytes; /* where that entry stands in an ONNX file; 0 bytes: nowhere */
+  icn_source_tensor *tensors;     /* initialisers */
   size_t tensor_count;
   icn_source_node *nodes; /* in the file's order */
   size_t node_count;

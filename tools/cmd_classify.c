@@ -22,6 +22,7 @@ typedef struct classify {
   bool json;
   icn_model *model;
   icn_preprocess recipe;
+  icn_recipe_origin origin;
   labels l;
   icn_image *kept[KEPT_IMAGES];
   icn_class *classes;
@@ -134,7 +135,7 @@ static int classify_on(classify *c, const icn_device *device, const text_list *i
       add_json(c, device, images->items[i], shown);
       continue;
     }
-    if (i == 0) printf("%s\nrecipe %s\n", device_title(device, title), recipe);
+    if (i == 0) printf("%s\nrecipe %s%s\n", device_title(device, title), recipe, recipe_origin_text(c->origin));
     if (i == 0 && c->crops > 1) printf("mean probabilities of %ld crops of each picture\n", c->crops);
     print_classes(c, images->items[i], count, shown);
   }
@@ -142,16 +143,20 @@ static int classify_on(classify *c, const icn_device *device, const text_list *i
   return code;
 }
 
+/* Who says so, for JSON. */
+static const char *const ORIGINS[] = {"options or default", "metadata", "builtin"};
+
 static int classify_all(classify *c, const text_list *images) {
   char recipe[RECIPE_TEXT_BYTES] = "";
   int code = crops_check("classify", c->crops);
   if (code == TOOL_OK) code = scores_read("classify", c->scores_name, &c->scores);
-  if (code == TOOL_OK) code = recipe_make("classify", &c->ro, &c->recipe);
+  if (code == TOOL_OK) code = recipe_make("classify", &c->ro, NULL, &c->recipe, &c->origin);
   c->so.batch = crops_batch(c->crops);
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = decode_images(c, images);
   if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
+  if (code == TOOL_OK) code = recipe_make("classify", &c->ro, c->model, &c->recipe, &c->origin);
   if (code != TOOL_OK) return code;
   c->results = cJSON_CreateArray();
   for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = classify_on(c, c->s.devices[i], images, recipe);
@@ -162,6 +167,7 @@ static int classify_all(classify *c, const text_list *images) {
   cJSON *root = cJSON_CreateObject();
   cJSON_AddStringToObject(root, "model", c->model_path);
   cJSON_AddStringToObject(root, "recipe", recipe);
+  cJSON_AddStringToObject(root, "recipe_from", ORIGINS[c->origin]);
   cJSON_AddNumberToObject(root, "crops", (double)c->crops);
   cJSON_AddItemToObject(root, "results", c->results);
   return json_print(root);

@@ -44,10 +44,13 @@ static int apply_crop(const char *who, const char *text, icn_preprocess *recipe)
                     text);
 }
 
-int recipe_make(const char *who, const recipe_options *options, icn_preprocess *recipe) {
+int recipe_make(const char *who, const recipe_options *options, const icn_model *model, icn_preprocess *recipe, icn_recipe_origin *origin) {
   icn_error error;
   int code = TOOL_OK;
+  *origin = ICN_RECIPE_NOBODY;
   if (icn_preprocess_init(recipe, options->preprocess, &error) != ICN_OK) return tool_usage("%s: %s", who, error.message);
+  if (options->preprocess == NULL && model != NULL && icn_model_preprocess(model, recipe, origin, &error) != ICN_OK)
+    return tool_fail("%s; --preprocess NAME does without it", error.message);
   if (options->resize != NULL) code = apply_resize(who, options->resize, recipe);
   if (code == TOOL_OK && options->crop != NULL) code = apply_crop(who, options->crop, recipe);
   if (code != TOOL_OK) return code;
@@ -60,7 +63,7 @@ int recipe_make(const char *who, const recipe_options *options, icn_preprocess *
   }
   if (options->resize != NULL || options->crop != NULL || isfinite(options->scale) || options->bgr || isfinite(options->mean[0]) ||
       isfinite(options->std[0]))
-    recipe->name = "as the options say";
+    recipe->name = "as the options say", *origin = ICN_RECIPE_NOBODY;
   return TOOL_OK;
 }
 
@@ -90,6 +93,12 @@ static void arithmetic_text(const icn_preprocess *recipe, char *text, size_t byt
     snprintf(text, bytes, "%s", centred);
   else
     snprintf(text, bytes, "(%s) / %s", centred, std);
+}
+
+const char *recipe_origin_text(icn_recipe_origin origin) {
+  return origin == ICN_RECIPE_METADATA  ? " (the model's own, by its metadata)"
+         : origin == ICN_RECIPE_BUILTIN ? " (the built-in network's own)"
+                                        : "";
 }
 
 const char *recipe_text(const icn_preprocess *recipe, int width, int height, char text[RECIPE_TEXT_BYTES]) {

@@ -12,6 +12,7 @@ set(ICN_TOOL_SOURCES
   tools/cmd_models.c
   tools/cmd_plan.c
   tools/cmd_quarantine.c
+  tools/cmd_recipe.c
   tools/cmd_report.c
   tools/cmd_run.c
   tools/cmd_selftest.c

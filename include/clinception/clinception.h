@@ -444,6 +444,29 @@ static inline icn_status icn_preprocess_init(icn_preprocess *preprocess, const c
   return icn_preprocess_init_sized(preprocess, sizeof *preprocess, name, error);
 }
 
+/* A recipe as a line of text, as models carry it in their metadata: a named recipe, and behind it what differs, as in
+ * "unit resize=bilinear shorter=256 central=100% order=bgr scale=1 mean=104,117,123 std=1". shorter: the shorter side's pixels, "8/7" (of
+ * the model's), or "none"; a number may be "1/255"; mean and std are one number or three. The same text in every locale. Fills a recipe
+ * that icn_preprocess_init has filled; its name is then a named recipe's, or `text` itself, BORROWED. Fails: ICN_FORMAT (the sentence names
+ * the word), ICN_ARGUMENT. */
+ICN_API icn_status icn_preprocess_read(icn_preprocess *preprocess, const char *text, icn_error *error);
+/* The text of a recipe (NULL: "unit"), NUL-terminated; `bytes` of 256 are enough. Fails: ICN_ARGUMENT. */
+ICN_API icn_status icn_preprocess_text(const icn_preprocess *preprocess, char *text, size_t bytes, icn_error *error);
+
+/* Who says with which recipe a model was trained. */
+typedef enum icn_recipe_origin {
+  ICN_RECIPE_NOBODY = 0,   /* so it is "unit" */
+  ICN_RECIPE_METADATA = 1, /* the model: its ONNX metadata have such a text under "clinception.preprocess" */
+  ICN_RECIPE_BUILTIN = 2   /* it is a built-in network's */
+} icn_recipe_origin;
+/* The model's recipe, into one that icn_preprocess_init has filled; its name is BORROWED from the model. `origin` may be NULL. Fails:
+ * ICN_FORMAT (the text in the metadata is none), ICN_ARGUMENT. */
+ICN_API icn_status icn_model_preprocess(const icn_model *model, icn_preprocess *preprocess, icn_recipe_origin *origin, icn_error *error);
+/* Writes a copy of the model's file to which the recipe was added; one that it had is replaced. Nothing else changes, and weights in files
+ * of their own stay where they are: then write beside them. Fails: ICN_UNSUPPORTED (the model is no file), ICN_IO, ICN_ARGUMENT,
+ * ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_write_preprocess(const icn_model *model, const icn_preprocess *preprocess, const char *path, icn_error *error);
+
 /* Decodes JPEG, PNG, BMP, GIF, TGA, PNM to 8-bit RGB; EXIF orientation is honoured, alpha ignored. *image is NEW.
  * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_UNSUPPORTED (a rare variant, or more than 2^28 pixels), ICN_NO_MEMORY. */
 ICN_API icn_status icn_image_load(const icn_context *context, const char *path, icn_image **image, icn_error *error);
@@ -471,7 +494,8 @@ typedef struct icn_class {
   float score; /* the model's own output: a probability if the model ends in a softmax */
 } icn_class;
 
-/* Runs one image through an executor of batch 1 whose only input is [1,3,H,W] and whose classes are the smallest-rank output with the most
+/* `preprocess` NULL: as icn_model_preprocess says.
+ * Runs one image through an executor of batch 1 whose only input is [1,3,H,W] and whose classes are the smallest-rank output with the most
  * values a row ([1,N]; an output named like a probability wins), and returns the *count best classes in falling order (*count is lowered
  * where there are fewer). Fails: ICN_UNSUPPORTED for another kind of model, else as icn_executor_run. */
 ICN_API icn_status icn_classify(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, icn_class *top,
@@ -507,6 +531,7 @@ typedef struct icn_builtin_info {
   const char *name;    /* "inception_v3" */
   const char *summary; /* what it is, in a line */
   const char *source;  /* where it was published, and whose form of it this is */
+  const char *recipe;  /* how pictures become its input (icn_preprocess_init) */
 } icn_builtin_info;
 ICN_API size_t icn_builtin_count(void);
 ICN_API icn_builtin_info icn_builtin_get_info(size_t index);
