@@ -122,7 +122,7 @@ static void what_is_written_reads_back(void **state) {
   check_round_trips();
   icn_preprocess p = read_recipe("unit");
   char text[ICN_RECIPE_TEXT_BYTES];
-  p.scale = 1e29F;
+  p.scale = 1e37F;
   assert_int_equal(icn_recipe_write(&p, text, &error), ICN_ARGUMENT);
   p.scale = 1.0F, p.std[0] = 0.0F;
   assert_int_equal(icn_recipe_write(&p, text, &error), ICN_ARGUMENT);
