@@ -9,6 +9,7 @@ set(ICN_LIB_SOURCES
   lib/image_stb.c
   lib/preprocess.c
   lib/crops.c
+  lib/gzip.c
   lib/recipe_text.c
   lib/tensor.c
   lib/cost.c
