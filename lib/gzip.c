@@ -49,8 +49,9 @@ icn_status icn_gunzip(const icn_allocator *allocator, const uint8_t *data, size_
   ICN_REQUIRE(bytes >= TAIL && begin <= bytes - TAIL, ICN_FORMAT, "'%s' is cut off or damaged: its gzip header is not whole", name);
   const uint8_t *tail = data + bytes - TAIL;
   const size_t length = little_endian(tail + 4), packed = bytes - TAIL - begin;
+  ICN_REQUIRE(length / MOST_GROWTH <= packed, ICN_FORMAT, "'%s' is cut off or damaged: %zu bytes cannot be %zu compressed ones", name,
+              packed, length);
   ICN_REQUIRE(packed <= INT32_MAX - TAIL && length <= INT32_MAX, ICN_UNSUPPORTED, "'%s' is more than 2 GiB", name);
-  ICN_REQUIRE(length / MOST_GROWTH <= packed, ICN_FORMAT, "'%s' is damaged: %zu bytes cannot be %zu compressed ones", name, packed, length);
   *out = icn_allocate(allocator, length + 1);
   if (*out == NULL) ICN_TRY(icn_error_memory(error, length, "a decompressed file"));
   const int64_t made =

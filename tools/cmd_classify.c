@@ -151,12 +151,12 @@ static int classify_all(classify *c, const text_list *images) {
   int code = crops_check("classify", c->crops);
   if (code == TOOL_OK) code = scores_read("classify", c->scores_name, &c->scores);
   if (code == TOOL_OK) code = recipe_make("classify", &c->ro, NULL, &c->recipe, &c->origin);
-  c->so.batch = crops_batch(c->crops);
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = decode_images(c, images);
   if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
   if (code == TOOL_OK) code = recipe_make("classify", &c->ro, c->model, &c->recipe, &c->origin);
+  if (code == TOOL_OK && session_batch_is_open(&c->s, c->model)) c->so.batch = crops_batch(c->crops);
   if (code != TOOL_OK) return code;
   c->results = cJSON_CreateArray();
   for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = classify_on(c, c->s.devices[i], images, recipe);

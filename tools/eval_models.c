@@ -19,6 +19,7 @@ int eval_load_models(evaluation *e, const text_list *paths) {
 
 static int prepare(evaluation *e, eval_model *m) {
   icn_error error;
+  e->o.session.batch = session_batch_is_open(&e->s, m->model) ? (long)e->rows : 0; /* else its own, in as many runs as that takes */
   int code = session_executor(&e->s, &e->o.session, m->model, e->s.devices[0], false, false, &m->executor);
   if (code != TOOL_OK) return code;
   if (icn_executor_class_output(m->executor, &m->output, &error) != ICN_OK) return tool_fail("'%s': %s", m->path, error.message);
@@ -55,7 +56,6 @@ static int agree(evaluation *e) {
 
 int eval_prepare_models(evaluation *e) {
   int code = TOOL_OK;
-  e->o.session.batch = (long)e->rows;
   for (size_t i = 0; i < e->model_count && code == TOOL_OK; i++) code = prepare(e, &e->models[i]);
   return code == TOOL_OK ? agree(e) : code;
 }

@@ -47,8 +47,8 @@ static int remove_folder(void **state) {
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run",      "bench",      "plan",  "check", "tune",
-                                      "report",  "models",   "selftest", "quarantine", "cache", "recipe"};
+  static const char *const names[] = {"devices", "classify", "run",      "bench",      "plan",  "check",  "tune",
+                                      "report",  "models",   "selftest", "quarantine", "cache", "recipe", "evaluate"};
   enum { NAMES = sizeof names / sizeof names[0] };
   SUCCEEDS("$T --help");
   for (size_t i = 0; i < NAMES; i++) assert_says(names[i]);
