@@ -60,8 +60,8 @@ icn_status icn_image_to_crops(const icn_image *image, const icn_preprocess *prep
     return icn_error_set(error, ICN_ARGUMENT,
                          "icn_preprocess was not filled by icn_preprocess_init, or has fields that this library does not know");
   if (!icn_crops_exist(crops) || first < 0 || count < 1 || count > crops - first)
-    return icn_error_set(error, ICN_ARGUMENT, "crops %d to %d of %d: there are 1, 5, 10, 12 or 144, counted from 0", first,
-                         first + (count > 0 ? count - 1 : 0), crops);
+    return icn_error_set(error, ICN_ARGUMENT, "%d crops from number %d on of %d: there are 1, 5, 10, 12 or 144, counted from 0", count,
+                         first, crops);
   return icn_crops_apply(&recipe, image, crops, first, count, width, height, tensor, error);
 }
 

@@ -42,7 +42,8 @@ static void write_cell(FILE *file, const evaluation *e, const eval_cell *cell, s
   write_name(file, eval_class_name(e, cell->best, best));
   fprintf(file, ": %zu of %zu</title></rect>\n", cell->count, row_count);
   if (e->classes <= NUMBERED)
-    fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%zu</text>\n", x + size / 2, y + size / 2 + 4, cell->count);
+    fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" fill=\"%s\">%zu</text>\n", x + size / 2, y + size / 2 + 4,
+            part > 0.5 ? "white" : "black", cell->count);
 }
 
 static void write_svg(FILE *file, const evaluation *e, const eval_figures *f) {
