@@ -252,6 +252,6 @@ const command command_evaluate = {
     "with --resume "
     "loses at most a batch.",
     "  clinception evaluate inception_v3.onnx --data photos/ --labels imagenet.txt\n"
-    "  clinception evaluate googlenet.onnx --data val.txt --crops 144 --leave-out blacklist.txt --json googlenet.json --resume\n"
+    "  clinception evaluate googlenet.onnx --data val.txt --crops 144 --leave-out blacklist.txt --json g.json --resume\n"
     "  clinception evaluate a.onnx b.onnx --data t10k-images-idx3-ubyte.gz --confusion ab.svg\n",
     run};
