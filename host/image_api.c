@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "crops.h"
 #include "image.h"
 #include "os.h"
 
@@ -47,16 +48,24 @@ icn_status icn_preprocess_init_sized(icn_preprocess *preprocess, size_t struct_b
   return ICN_OK;
 }
 
-icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
-                               icn_error *error) {
+icn_status icn_image_to_crops(const icn_image *image, const icn_preprocess *preprocess, int crops, int first, int count, int width,
+                              int height, float *tensor, icn_error *error) {
   icn_preprocess recipe;
   icn_error_clear(error);
   if (image == NULL || tensor == NULL)
-    return icn_error_set(error, ICN_ARGUMENT, "icn_image_to_tensor needs an image and a tensor, and one of them is NULL");
+    return icn_error_set(error, ICN_ARGUMENT, "a picture's tensor needs an image and a place for it, and one of them is NULL");
   icn_status status = icn_preprocess_recipe(&recipe, NULL, error);
   if (status != ICN_OK) return status;
   if (preprocess != NULL && !icn_struct_read(&recipe, sizeof recipe, preprocess))
     return icn_error_set(error, ICN_ARGUMENT,
                          "icn_preprocess was not filled by icn_preprocess_init, or has fields that this library does not know");
-  return icn_preprocess_apply(&recipe, image, width, height, tensor, error);
+  if (!icn_crops_exist(crops) || first < 0 || count < 1 || count > crops - first)
+    return icn_error_set(error, ICN_ARGUMENT, "%d crops from number %d on of %d: there are 1, 5, 10, 12 or 144, counted from 0", count,
+                         first, crops);
+  return icn_crops_apply(&recipe, image, crops, first, count, width, height, tensor, error);
+}
+
+icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
+                               icn_error *error) {
+  return icn_image_to_crops(image, preprocess, 1, 0, 1, width, height, tensor, error);
 }

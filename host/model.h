@@ -24,6 +24,9 @@ struct icn_model {
   icn_slab *slabs;
 };
 
+/* The model's own recipe, with all of our fields; `origin` is set in any case. Fails: ICN_FORMAT. */
+icn_status icn_model_recipe(const icn_model *model, icn_preprocess *recipe, icn_recipe_origin *origin, icn_error *error);
+
 /* Exactly these bytes on the runtime's device: found among the model's (weights of another executor), or uploaded. Weights are known by
  * the hash of their packed bytes, so sharing can never be wrong. Release each one that was acquired. `coming`: the room, by
  * icn_weight_room, of the weights that the caller is about to acquire and that are to lie in one buffer with these, these included: on a

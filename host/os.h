@@ -58,6 +58,10 @@ const char *icn_os_folder_problem(const char *path);
  * touched, in seconds since 1970 (UTC). False when the folder cannot be read. */
 typedef bool icn_os_visit(void *user, const char *name, uint64_t bytes, int64_t changed);
 bool icn_os_list_files(const char *folder, icn_os_visit *visit, void *user);
+/* The same for files of any size and folders, what links lead to included, as people have their pictures; but for "." and "..". */
+typedef bool icn_os_visit_entry(void *user, const char *name, bool is_folder);
+bool icn_os_list_folder(const char *folder, icn_os_visit_entry *visit, void *user);
+bool icn_os_is_folder(const char *path);
 bool icn_os_touch(const char *path); /* the file was changed now */
 int64_t icn_os_clock(void);          /* seconds since 1970 (UTC) */
 /* Keeps other processes, and other threads of this one, that ask for the same out until it is given back, by a file PATH.lock that is
@@ -84,6 +88,11 @@ icn_mutex *icn_mutex_create(const icn_allocator *allocator);
 void icn_mutex_destroy(icn_mutex *mutex);
 void icn_mutex_lock(icn_mutex *mutex);
 void icn_mutex_unlock(icn_mutex *mutex);
+
+/* Calls work(user) on a thread of its own; NULL where the system has none to give (then do it yourself). Join each one once. */
+typedef struct icn_worker icn_worker;
+icn_worker *icn_worker_start(const icn_allocator *allocator, void (*work)(void *user), void *user);
+void icn_worker_join(icn_worker *worker); /* waits for its end; takes NULL */
 
 /* What this machine is, without anything that tells whose it is: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64", "AMD EPYC 9B14". A
  * virtual machine may call its processor just "AMD EPYC"; `model` tells its kind: "AuthenticAMD family 25 model 17", of ARM processors

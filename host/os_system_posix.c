@@ -56,6 +56,37 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 void icn_mutex_lock(icn_mutex *mutex) { pthread_mutex_lock(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { pthread_mutex_unlock(&mutex->lock); }
 
+struct icn_worker {
+  icn_allocator allocator;
+  pthread_t thread;
+  void (*work)(void *user);
+  void *user;
+};
+
+static void *work_of(void *argument) {
+  icn_worker *worker = argument;
+  worker->work(worker->user);
+  return NULL;
+}
+
+icn_worker *icn_worker_start(const icn_allocator *allocator, void (*work)(void *user), void *user) {
+  icn_worker *worker = icn_allocate(allocator, sizeof *worker);
+  if (worker == NULL) return NULL;
+  worker->allocator = *allocator;
+  worker->work = work;
+  worker->user = user;
+  if (pthread_create(&worker->thread, NULL, work_of, worker) == 0) return worker;
+  icn_release(allocator, worker);
+  return NULL;
+}
+
+void icn_worker_join(icn_worker *worker) {
+  if (worker == NULL) return;
+  const icn_allocator allocator = worker->allocator;
+  pthread_join(worker->thread, NULL);
+  icn_release(&allocator, worker);
+}
+
 /* --------------------------------------------------------------- processes */
 
 /* What Linux tells of a process: true with the ticks from the machine's start to its own, false when there is no such process, or only

@@ -214,6 +214,24 @@ bool icn_os_list_files(const char *folder, icn_os_visit *visit, void *user) {
   return true;
 }
 
+bool icn_os_list_folder(const char *folder, icn_os_visit_entry *visit, void *user) {
+  char pattern[PATH_BYTES];
+  WIN32_FIND_DATAA found;
+  const int length = snprintf(pattern, sizeof pattern, "%s\\*", folder);
+  if (length < 0 || (size_t)length >= sizeof pattern) return false;
+  HANDLE listing = FindFirstFileA(pattern, &found);
+  if (listing == INVALID_HANDLE_VALUE) return false;
+  bool more = true;
+  do {
+    if (strcmp(found.cFileName, ".") == 0 || strcmp(found.cFileName, "..") == 0) continue;
+    more = visit(user, found.cFileName, (found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0);
+  } while (more && FindNextFileA(listing, &found));
+  FindClose(listing);
+  return true;
+}
+
+bool icn_os_is_folder(const char *path) { return is_folder(path); }
+
 bool icn_os_touch(const char *path) {
   FILETIME now;
   HANDLE file = CreateFileA(path, FILE_WRITE_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
@@ -399,6 +417,39 @@ void icn_mutex_destroy(icn_mutex *mutex) {
 
 void icn_mutex_lock(icn_mutex *mutex) { AcquireSRWLockExclusive(&mutex->lock); }
 void icn_mutex_unlock(icn_mutex *mutex) { ReleaseSRWLockExclusive(&mutex->lock); }
+
+struct icn_worker {
+  icn_allocator allocator;
+  HANDLE thread;
+  void (*work)(void *user);
+  void *user;
+};
+
+static DWORD WINAPI work_of(void *argument) {
+  icn_worker *worker = argument;
+  worker->work(worker->user);
+  return 0;
+}
+
+icn_worker *icn_worker_start(const icn_allocator *allocator, void (*work)(void *user), void *user) {
+  icn_worker *worker = icn_allocate(allocator, sizeof *worker);
+  if (worker == NULL) return NULL;
+  worker->allocator = *allocator;
+  worker->work = work;
+  worker->user = user;
+  worker->thread = CreateThread(NULL, 0, work_of, worker, 0, NULL);
+  if (worker->thread != NULL) return worker;
+  icn_release(allocator, worker);
+  return NULL;
+}
+
+void icn_worker_join(icn_worker *worker) {
+  if (worker == NULL) return;
+  const icn_allocator allocator = worker->allocator;
+  WaitForSingleObject(worker->thread, INFINITE);
+  CloseHandle(worker->thread);
+  icn_release(&allocator, worker);
+}
 
 /* Of "AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD" what Linux tells; ARM's text has other numbers under these names. */
 static void describe_model(const char *identifier, char *model, size_t bytes) {

@@ -29,6 +29,7 @@ set(ICN_HOST_SOURCES
   host/weight_cache.c
   host/weight_key.c
   host/model.c
+  host/model_recipe.c
   host/plan_api.c
   host/measure.c
   host/interop.c

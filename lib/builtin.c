@@ -12,32 +12,32 @@ enum { OPSET = 13, IR_VERSION = 8, LARGEST_INPUT = 2048 };
 
 static const icn_net_row NETWORKS[] = {
     {.info = {"googlenet", "GoogLeNet of 2014: LRN, 5x5, biases, pools that round up",
-              "Going deeper with convolutions (1409.4842), Caffe's form"},
+              "Going deeper with convolutions (1409.4842), Caffe's form", "caffe"},
      .options = WITH_AUX,
      .input = 224,
      .build = icn_build_googlenet},
-    {.info = {"googlenet_bn", "GoogLeNet with batch normalisation, and 3x3 in the place of 5x5", "torchvision's form"},
+    {.info = {"googlenet_bn", "GoogLeNet with batch normalisation, and 3x3 in the place of 5x5", "torchvision's form", "torchvision"},
      .options = WITH_AUX_BN,
      .input = 224,
      .build = icn_build_googlenet_bn},
     {.info = {"bn_inception", "BN-Inception, known as inception_v2 in TF-slim and Caffe2",
-              "Batch normalization (1502.03167), TF-slim's form"},
+              "Batch normalization (1502.03167), TF-slim's form", "tf-slim"},
      .options = USUAL | HAS(ICN_NET_SEPARABLE),
      .input = 224,
      .build = icn_build_bn_inception},
     {.info = {"inception_v2", "Inception-v2 by its table 1; channels of branches are ours",
-              "Rethinking the Inception architecture (1512.00567)"},
+              "Rethinking the Inception architecture (1512.00567)", "tf-slim"},
      .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_7X7),
      .input = 299,
      .build = icn_build_inception_v2},
     {.info = {"inception_v3", "Inception-v3; input=151 and 79: the low-resolution forms",
-              "Rethinking the Inception architecture (1512.00567), as released"},
+              "Rethinking the Inception architecture (1512.00567), as released", "tf-slim"},
      .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_STRIDE) | HAS(ICN_NET_FIRST_POOL),
      .input = 299,
      .aux_bn = 1,
      .build = icn_build_inception_v3},
     {.info = {"inception_28", "small, for 28x28 pictures, with every kind of block of Inception-v3; channels are ours",
-              "Rethinking the Inception architecture (1512.00567)"},
+              "Rethinking the Inception architecture (1512.00567)", "unit"},
      .options = WITH_AUX_BN,
      .input = 28,
      .classes = 10,
@@ -51,7 +51,7 @@ size_t icn_builtin_count(void) { return NETWORK_COUNT; }
 const icn_net_row *icn_net_row_at(size_t index) { return &NETWORKS[index]; }
 
 icn_builtin_info icn_builtin_get_info(size_t index) {
-  return index < NETWORK_COUNT ? NETWORKS[index].info : (icn_builtin_info){NULL, NULL, NULL};
+  return index < NETWORK_COUNT ? NETWORKS[index].info : (icn_builtin_info){NULL, NULL, NULL, NULL};
 }
 
 /* Lists the layers; the source holds what they refer to. */
@@ -117,6 +117,7 @@ icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *err
   source->ir_version = IR_VERSION;
   source->opset = OPSET;
   source->producer = "clinception";
+  source->recipe = network->info.recipe;
   network->build(&net);
   status = net.status;
 done:

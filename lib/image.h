@@ -72,6 +72,10 @@ icn_status icn_pixels_resize(const icn_allocator *allocator, const icn_pixels *s
 
 /* Fills every field. Fails: ICN_ARGUMENT (unknown name; the ones that exist are listed). */
 icn_status icn_preprocess_recipe(icn_preprocess *preprocess, const char *name, icn_error *error);
+/* Fails: ICN_ARGUMENT (a recipe or a size of the input that cannot be; the sentence says what is wrong). */
+icn_status icn_preprocess_check(const icn_preprocess *preprocess, int width, int height, icn_error *error);
+/* float tensor[3][height][width] by the recipe's arithmetic, from pixels of that size; `mirror`: left and right change places. */
+void icn_preprocess_write(const icn_preprocess *preprocess, const icn_pixels *pixels, bool mirror, float *tensor);
 /* What icn_image_to_tensor does. */
 icn_status icn_preprocess_apply(const icn_preprocess *preprocess, const icn_image *image, int width, int height, float *tensor,
                                 icn_error *error);

@@ -1,9 +1,10 @@
-/* stb_image behind one function: JPEG, PNG, BMP, GIF (first frame) and TGA to 8-bit RGB. The only file that includes it; its own
- * scratch memory comes from the C library. The scan has already bounded the size, and it has seen the file's end mark.
- * Known in stb_image 2.27: JPEGs with chroma halved in width only (4:2:2) have the two weights of their last but one chroma sample swapped,
- * which is seen in one column of pixels. */
+/* stb_image behind two functions: JPEG, PNG, BMP, GIF (first frame) and TGA to 8-bit RGB; and its inflate. The only file that includes it;
+ * its own scratch memory comes from the C library. The scan has already bounded the size, and it has seen the file's end mark. Known in
+ * stb_image 2.27: JPEGs with chroma halved in width only (4:2:2) have the two weights of their last but one chroma sample swapped, which is
+ * seen in one column of pixels. */
 #include <string.h>
 
+#include "gzip.h"
 #include "image.h"
 
 #if defined(__GNUC__)
@@ -28,6 +29,11 @@
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
+
+int64_t icn_inflate(const uint8_t *data, size_t bytes, uint8_t *out, size_t out_bytes) {
+  if (bytes > INT32_MAX || out_bytes > INT32_MAX) return -1;
+  return stbi_zlib_decode_noheader_buffer((char *)out, (int)out_bytes, (const char *)data, (int)bytes);
+}
 
 typedef struct reader {
   const uint8_t *data;

@@ -3,13 +3,19 @@
 #include <string.h>
 
 #include "onnx_wire.h"
+#include "recipe_text.h"
 
 enum { OLDEST_OPSET = 7, NEWEST_OPSET = 28, LARGEST_IR_VERSION = 1000 };
-enum { IR_VERSION = 1, PRODUCER = 2, GRAPH = 7, OPSET_IMPORT = 8 };
+enum { IR_VERSION = 1, PRODUCER = 2, GRAPH = 7, OPSET_IMPORT = 8, METADATA = 14 };
 enum { NODE = 1, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, SPARSE_INITIALIZER = 15 };
 
-static const icn_onnx_schema MODEL_PROTO = {
-    "model", {[IR_VERSION] = ICN_WIRE_INT, [PRODUCER] = ICN_WIRE_BYTES, [GRAPH] = ICN_WIRE_BYTES, [OPSET_IMPORT] = ICN_WIRE_BYTES}};
+static const icn_onnx_schema MODEL_PROTO = {"model",
+                                            {[IR_VERSION] = ICN_WIRE_INT,
+                                             [PRODUCER] = ICN_WIRE_BYTES,
+                                             [GRAPH] = ICN_WIRE_BYTES,
+                                             [OPSET_IMPORT] = ICN_WIRE_BYTES,
+                                             [METADATA] = ICN_WIRE_BYTES}};
+static const icn_onnx_schema ENTRY_PROTO = {"metadata entry", {[1] = ICN_WIRE_BYTES, [2] = ICN_WIRE_BYTES}};
 static const icn_onnx_schema OPSET_PROTO = {"operator set", {[1] = ICN_WIRE_BYTES, [2] = ICN_WIRE_INT}};
 static const icn_onnx_schema GRAPH_PROTO = {"graph",
                                             {[NODE] = ICN_WIRE_BYTES,
@@ -264,6 +270,25 @@ static void take_ir_version(icn_onnx_parser *parser, const icn_onnx_field *field
   icn_onnx_where(parser, "model"); /* from here on it is a damaged model, not something else */
 }
 
+/* Only the recipe is read. Where there are several, the last one holds. */
+static void take_metadata(icn_onnx_parser *parser, const icn_onnx_field *entry) {
+  static const char KEY[] = ICN_RECIPE_KEY;
+  icn_onnx_message message = icn_onnx_open(&ENTRY_PROTO, entry->bytes);
+  icn_onnx_field field, value;
+  bool is_recipe = false;
+  memset(&value, 0, sizeof value);
+  while (icn_onnx_next(parser, &message, &field)) {
+    if (field.number == 2) value = field;
+    if (field.number == 1) is_recipe = field.bytes.bytes == sizeof KEY - 1 && memcmp(field.bytes.data, KEY, sizeof KEY - 1) == 0;
+  }
+  if (parser->status != ICN_OK || !is_recipe) return;
+  icn_onnx_where(parser, "metadata '%s'", KEY);
+  parser->source->recipe = value.number == 0 ? "" : icn_onnx_name(parser, &value);
+  parser->source->recipe_at = (size_t)(entry->at - parser->start);
+  parser->source->recipe_bytes = (size_t)(entry->bytes.data + entry->bytes.bytes - entry->at);
+  icn_onnx_where(parser, "model");
+}
+
 static void scan_model(icn_onnx_parser *parser, icn_span span, model_parts *parts) {
   icn_onnx_message message = icn_onnx_open(&MODEL_PROTO, span);
   icn_onnx_field field;
@@ -277,6 +302,9 @@ static void scan_model(icn_onnx_parser *parser, icn_span span, model_parts *part
         break;
       case OPSET_IMPORT:
         take_opset(parser, &field, parts);
+        break;
+      case METADATA:
+        take_metadata(parser, &field);
         break;
       case GRAPH:
         parts->graph = field.bytes;

@@ -59,7 +59,9 @@ typedef struct icn_source {
   icn_arena arena;
   int64_t ir_version, opset; /* opset of the default domain */
   const char *producer;
-  icn_source_tensor *tensors; /* initialisers */
+  const char *recipe;             /* the text of ICN_RECIPE_KEY (recipe_text.h), not looked at yet; NULL: it says nothing */
+  size_t recipe_at, recipe_bytes; /* where that entry stands in an ONNX file; 0 bytes: nowhere */
+  icn_source_tensor *tensors;     /* initialisers */
   size_t tensor_count;
   icn_source_node *nodes; /* in the file's order */
   size_t node_count;
@@ -71,6 +73,9 @@ typedef struct icn_source {
 
 void icn_source_init(icn_source *source, const icn_allocator *allocator);
 void icn_source_fini(icn_source *source);
+
+/* Is the value a probability by what makes it: a softmax or a sigmoid, behind which nodes only rearrange? */
+bool icn_source_is_probability(const icn_source *source, const char *value);
 
 /* Opens external data: `location` is the file's own text (relative; the callee refuses what leaves the model's folder). Data stay valid as
  * long as the model. NULL callback: external data are refused. */

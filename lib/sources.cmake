@@ -8,6 +8,9 @@ set(ICN_LIB_SOURCES
   lib/image_scan.c
   lib/image_stb.c
   lib/preprocess.c
+  lib/crops.c
+  lib/gzip.c
+  lib/recipe_text.c
   lib/tensor.c
   lib/cost.c
   lib/device_desc.c

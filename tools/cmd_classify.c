@@ -16,11 +16,13 @@ typedef struct classify {
   session s;
   session_options so;
   recipe_options ro;
-  const char *model_path, *labels_path;
-  long top;
+  const char *model_path, *labels_path, *scores_name;
+  icn_scores scores;
+  long top, crops;
   bool json;
   icn_model *model;
   icn_preprocess recipe;
+  icn_recipe_origin origin;
   labels l;
   icn_image *kept[KEPT_IMAGES];
   icn_class *classes;
@@ -108,7 +110,8 @@ static int classify_one(classify *c, icn_executor *executor, const text_list *im
   icn_image *again = NULL;
   if (index >= KEPT_IMAGES && icn_image_load(c->s.context, images->items[index], &again, &error) != ICN_OK) return tool_error(&error);
   *count = c->capacity;
-  icn_status status = icn_classify(executor, index < KEPT_IMAGES ? c->kept[index] : again, &c->recipe, c->classes, count, &error);
+  icn_status status = icn_classify_crops(executor, index < KEPT_IMAGES ? c->kept[index] : again, &c->recipe, (int)c->crops, c->scores,
+                                         c->classes, count, &error);
   icn_image_destroy(again);
   if (status != ICN_OK) return tool_error(&error);
   return c->labels_path != NULL ? labels_check(&c->l, c->labels_path, *count) : TOOL_OK;
@@ -132,20 +135,28 @@ static int classify_on(classify *c, const icn_device *device, const text_list *i
       add_json(c, device, images->items[i], shown);
       continue;
     }
-    if (i == 0) printf("%s\nrecipe %s\n", device_title(device, title), recipe);
+    if (i == 0) printf("%s\nrecipe %s%s\n", device_title(device, title), recipe, recipe_origin_text(c->origin));
+    if (i == 0 && c->crops > 1) printf("mean probabilities of %ld crops of each picture\n", c->crops);
     print_classes(c, images->items[i], count, shown);
   }
   icn_executor_destroy(executor);
   return code;
 }
 
+/* Who says so, for JSON. */
+static const char *const ORIGINS[] = {"options or default", "metadata", "builtin"};
+
 static int classify_all(classify *c, const text_list *images) {
   char recipe[RECIPE_TEXT_BYTES] = "";
-  int code = recipe_make("classify", &c->ro, &c->recipe);
+  int code = crops_check("classify", c->crops);
+  if (code == TOOL_OK) code = scores_read("classify", c->scores_name, &c->scores);
+  if (code == TOOL_OK) code = recipe_make("classify", &c->ro, NULL, &c->recipe, &c->origin);
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = decode_images(c, images);
   if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
+  if (code == TOOL_OK) code = recipe_make("classify", &c->ro, c->model, &c->recipe, &c->origin);
+  if (code == TOOL_OK && session_batch_is_open(&c->s, c->model)) c->so.batch = crops_batch(c->crops);
   if (code != TOOL_OK) return code;
   c->results = cJSON_CreateArray();
   for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = classify_on(c, c->s.devices[i], images, recipe);
@@ -156,17 +167,21 @@ static int classify_all(classify *c, const text_list *images) {
   cJSON *root = cJSON_CreateObject();
   cJSON_AddStringToObject(root, "model", c->model_path);
   cJSON_AddStringToObject(root, "recipe", recipe);
+  cJSON_AddStringToObject(root, "recipe_from", ORIGINS[c->origin]);
+  cJSON_AddNumberToObject(root, "crops", (double)c->crops);
   cJSON_AddItemToObject(root, "results", c->results);
   return json_print(root);
 }
 
 static int run(int argc, char **argv) {
-  classify c = {.ro = recipe_options_none(), .top = 5};
+  classify c = {.ro = recipe_options_none(), .top = 5, .crops = 1};
   const option options[] = {
       {"model", "M.onnx", OPTION_TEXT, &c.model_path, 0, 0, "the network: an ONNX file or builtin:NAME"},
       {"labels", "FILE", OPTION_TEXT, &c.labels_path, 0, 0, "the names of the classes, one a line; as many as the model has classes"},
       {"top", "K", OPTION_INTEGER, &c.top, 1, 1000000, "show the K best classes; default 5"},
       {"json", NULL, OPTION_FLAG, &c.json, 0, 0, "print JSON"},
+      CROPS_OPTION(c.crops),
+      SCORES_OPTION(c.scores_name),
       RECIPE_OPTIONS(c.ro),
       SESSION_DEVICE_OPTION(c.so),
       SESSION_SELF_TEST_OPTION(c.so),
@@ -198,5 +213,6 @@ const command command_classify = {
     "was trained with one, and with another one the answers get worse or wrong. The recipe that was used is printed.",
     "  clinception classify --model inception_v3.onnx --labels imagenet.txt cat.jpg dog.png\n"
     "  clinception classify --model googlenet.onnx --preprocess torchvision --top 1 --json cat.jpg\n"
+    "  clinception classify --model googlenet.onnx --preprocess torchvision --crops 10 cat.jpg\n"
     "  clinception classify --model own.onnx --mean 127.5 --std 127.5 --scale 1 --resize bilinear --crop 87.5% cat.jpg\n",
     run};

@@ -66,6 +66,7 @@ static void add_to_table(table *t, const icn_builtin_info *info, const totals *s
   table_add(t, "%lld", (long long)sum->output.dim[1]);
   table_add(t, "%.2f M", (double)sum->parameters * 1e-6);
   table_add(t, "%.2f G", (double)sum->multiply_adds * 1e-9);
+  table_add(t, "%s", info->recipe);
   table_add(t, "%s", info->summary);
   table_add(t, "%s", info->source);
 }
@@ -95,16 +96,17 @@ static void json_model(cJSON *o, size_t index, const totals *sum) {
   cJSON_AddStringToObject(o, "name", info.name);
   cJSON_AddStringToObject(o, "summary", info.summary);
   cJSON_AddStringToObject(o, "source", info.source);
+  cJSON_AddStringToObject(o, "recipe", info.recipe);
   json_totals(o, sum);
   json_options(o, index);
 }
 
 static int list_models(const models *m) {
-  static const char *const headings[] = {"name", "input", "classes", "parameters", "multiply-adds", "what it is", "source"};
+  static const char *const headings[] = {"name", "input", "classes", "parameters", "multiply-adds", "recipe", "what it is", "source"};
   cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "models");
   table t;
   int code = TOOL_OK;
-  table_init(&t, "lrrrrll");
+  table_init(&t, "lrrrrlll");
   for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) table_add(&t, "%s", headings[i]);
   for (size_t i = 0; i < icn_builtin_count() && code == TOOL_OK; i++) {
     const icn_builtin_info info = icn_builtin_get_info(i);
@@ -171,6 +173,7 @@ static void print_layers(const icn_description *description, size_t index) {
   printf("%s: %s (%s)\n\n", info.name, info.summary, info.source);
   table_print(&t);
   table_fini(&t);
+  printf("pictures become its input by the recipe %s\n", info.recipe);
   printf("in all: %zu convolutions, %llu parameters (%.1f MB as fp32), %llu multiply-adds (%.2f G) for one picture\n", sum.convolutions,
          (unsigned long long)sum.parameters, (double)sum.parameters * 4e-6, (unsigned long long)sum.multiply_adds,
          (double)sum.multiply_adds * 1e-9);

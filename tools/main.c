@@ -6,9 +6,9 @@
 #include "commands.h"
 #include "terminal.h"
 
-static const command *const commands[] = {&command_devices, &command_classify, &command_run,      &command_bench,
-                                          &command_plan,    &command_check,    &command_tune,     &command_report,
-                                          &command_models,  &command_cache,    &command_selftest, &command_quarantine};
+static const command *const commands[] = {&command_devices, &command_classify, &command_evaluate,   &command_run,    &command_bench,
+                                          &command_plan,    &command_check,    &command_tune,       &command_report, &command_models,
+                                          &command_cache,   &command_selftest, &command_quarantine, &command_recipe};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {
@@ -49,7 +49,8 @@ static int unknown_command(const char *name) {
 static int dispatch(int argc, char **argv) {
   if (argc < 2)
     return tool_usage(
-        "a subcommand is missing: devices, classify, run, bench, plan, check, tune, report, models, cache, selftest or quarantine "
+        "a subcommand is missing: devices, classify, evaluate, run, bench, plan, check, tune, report, models, cache, selftest, quarantine "
+        "or recipe "
         "('clinception --help' "
         "explains them)");
   const char *name = argv[1];

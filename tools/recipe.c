@@ -44,10 +44,13 @@ static int apply_crop(const char *who, const char *text, icn_preprocess *recipe)
                     text);
 }
 
-int recipe_make(const char *who, const recipe_options *options, icn_preprocess *recipe) {
+int recipe_make(const char *who, const recipe_options *options, const icn_model *model, icn_preprocess *recipe, icn_recipe_origin *origin) {
   icn_error error;
   int code = TOOL_OK;
+  *origin = ICN_RECIPE_NOBODY;
   if (icn_preprocess_init(recipe, options->preprocess, &error) != ICN_OK) return tool_usage("%s: %s", who, error.message);
+  if (options->preprocess == NULL && model != NULL && icn_model_preprocess(model, recipe, origin, &error) != ICN_OK)
+    return tool_fail("%s; --preprocess NAME does without it", error.message);
   if (options->resize != NULL) code = apply_resize(who, options->resize, recipe);
   if (code == TOOL_OK && options->crop != NULL) code = apply_crop(who, options->crop, recipe);
   if (code != TOOL_OK) return code;
@@ -60,7 +63,7 @@ int recipe_make(const char *who, const recipe_options *options, icn_preprocess *
   }
   if (options->resize != NULL || options->crop != NULL || isfinite(options->scale) || options->bgr || isfinite(options->mean[0]) ||
       isfinite(options->std[0]))
-    recipe->name = "as the options say";
+    recipe->name = "as the options say", *origin = ICN_RECIPE_NOBODY;
   return TOOL_OK;
 }
 
@@ -92,6 +95,12 @@ static void arithmetic_text(const icn_preprocess *recipe, char *text, size_t byt
     snprintf(text, bytes, "(%s) / %s", centred, std);
 }
 
+const char *recipe_origin_text(icn_recipe_origin origin) {
+  return origin == ICN_RECIPE_METADATA  ? " (the model's own, by its metadata)"
+         : origin == ICN_RECIPE_BUILTIN ? " (the built-in network's own)"
+                                        : "";
+}
+
 const char *recipe_text(const icn_preprocess *recipe, int width, int height, char text[RECIPE_TEXT_BYTES]) {
   char arithmetic[200], geometry[96];
   int larger = width > height ? width : height;
@@ -107,3 +116,19 @@ const char *recipe_text(const icn_preprocess *recipe, int width, int height, cha
   snprintf(text, RECIPE_TEXT_BYTES, "%s: %s, %s, %s", recipe->name, geometry, recipe->bgr ? "BGR" : "RGB", arithmetic);
   return text;
 }
+
+int crops_check(const char *who, long crops) {
+  if (crops == 1 || crops == 5 || crops == 10 || crops == 12 || crops == 144) return TOOL_OK;
+  return tool_usage("%s: option --crops expects 1, 5, 10, 12 or 144, got '%ld'", who, crops);
+}
+
+int scores_read(const char *who, const char *text, icn_scores *scores) {
+  *scores = ICN_SCORES_AUTO;
+  if (text == NULL) return TOOL_OK;
+  if (strcmp(text, "probabilities") == 0) *scores = ICN_SCORES_PROBABILITIES;
+  if (strcmp(text, "logits") == 0) *scores = ICN_SCORES_LOGITS;
+  if (*scores != ICN_SCORES_AUTO) return TOOL_OK;
+  return tool_usage("%s: option --scores expects probabilities or logits, got '%s'", who, text);
+}
+
+long crops_batch(long crops) { return crops == 144 ? 12 : crops; }

@@ -168,6 +168,15 @@ int session_load_model(const session *s, const char *path, icn_model **model) {
   return TOOL_OK;
 }
 
+bool session_batch_is_open(const session *s, const icn_model *model) {
+  if (s->shape_count > 0) return false;
+  for (size_t i = 0; i < icn_model_input_count(model); i++) {
+    const icn_tensor_info input = icn_model_input(model, i);
+    if (input.rank < 0 || (input.rank > 0 && input.dim[0] < 0)) return true;
+  }
+  return false;
+}
+
 const char *session_rows(const session_options *options, char rows[SESSION_ROWS_BYTES]) {
   if (!options->exact) return options->rows;
   snprintf(rows, SESSION_ROWS_BYTES, "-winograd*%s%s", options->rows == NULL ? "" : ",", options->rows == NULL ? "" : options->rows);

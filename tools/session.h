@@ -81,6 +81,8 @@ enum { DEVICE_TITLE_BYTES = 160 };
 const char *device_title(const icn_device *device, char text[DEVICE_TITLE_BYTES]);
 
 int session_load_model(const session *s, const char *path, icn_model **model);
+/* Do the model and --shape leave the batch open? Otherwise one that is asked for is an error. */
+bool session_batch_is_open(const session *s, const icn_model *model);
 /* An executor for devices[index]. */
 int session_executor(const session *s, const session_options *options, icn_model *model, const icn_device *device, bool keep_values,
                      bool profile, icn_executor **executor);

@@ -10,9 +10,19 @@ set(ICN_TOOL_SOURCES
   tools/cmd_check.c
   tools/cmd_classify.c
   tools/cmd_devices.c
+  tools/cmd_evaluate.c
+  tools/dataset.c
+  tools/dataset_idx.c
+  tools/eval_confusion.c
+  tools/eval_figures.c
+  tools/eval_models.c
+  tools/eval_pictures.c
+  tools/eval_report.c
+  tools/eval_results.c
   tools/cmd_models.c
   tools/cmd_plan.c
   tools/cmd_quarantine.c
+  tools/cmd_recipe.c
   tools/cmd_report.c
   tools/cmd_run.c
   tools/cmd_selftest.c

@@ -453,6 +453,29 @@ static inline icn_status icn_preprocess_init(icn_preprocess *preprocess, const c
   return icn_preprocess_init_sized(preprocess, sizeof *preprocess, name, error);
 }
 
+/* A recipe as a line of text, as models carry it in their metadata: a named recipe, and behind it what differs, as in
+ * "unit resize=bilinear shorter=256 central=100% order=bgr scale=1 mean=104,117,123 std=1". shorter: the shorter side's pixels, "8/7" (of
+ * the model's), or "none"; a number may be "1/255"; mean and std are one number or three. The same text in every locale. Fills a recipe
+ * that icn_preprocess_init has filled; its name is then a named recipe's, or `text` itself, BORROWED. Fails: ICN_FORMAT (the sentence names
+ * the word), ICN_ARGUMENT. */
+ICN_API icn_status icn_preprocess_read(icn_preprocess *preprocess, const char *text, icn_error *error);
+/* The text of a recipe (NULL: "unit"), NUL-terminated; `bytes` of 256 are enough. Fails: ICN_ARGUMENT. */
+ICN_API icn_status icn_preprocess_text(const icn_preprocess *preprocess, char *text, size_t bytes, icn_error *error);
+
+/* Who says with which recipe a model was trained. */
+typedef enum icn_recipe_origin {
+  ICN_RECIPE_NOBODY = 0,   /* so it is "unit" */
+  ICN_RECIPE_METADATA = 1, /* the model: its ONNX metadata have such a text under "clinception.preprocess" */
+  ICN_RECIPE_BUILTIN = 2   /* it is a built-in network's */
+} icn_recipe_origin;
+/* The model's recipe, into one that icn_preprocess_init has filled; its name is BORROWED from the model. `origin` may be NULL. Fails:
+ * ICN_FORMAT (the text in the metadata is none), ICN_ARGUMENT. */
+ICN_API icn_status icn_model_preprocess(const icn_model *model, icn_preprocess *preprocess, icn_recipe_origin *origin, icn_error *error);
+/* Writes a copy of the model's file to which the recipe was added; one that it had is replaced. Nothing else changes, and weights in files
+ * of their own stay where they are: then write beside them. Fails: ICN_UNSUPPORTED (the model is no file), ICN_IO, ICN_ARGUMENT,
+ * ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_write_preprocess(const icn_model *model, const icn_preprocess *preprocess, const char *path, icn_error *error);
+
 /* Decodes JPEG, PNG, BMP, GIF, TGA, PNM to 8-bit RGB; EXIF orientation is honoured, alpha ignored. *image is NEW.
  * Fails: ICN_IO, ICN_FORMAT (not an image, or cut off), ICN_UNSUPPORTED (a rare variant, or more than 2^28 pixels), ICN_NO_MEMORY. */
 ICN_API icn_status icn_image_load(const icn_context *context, const char *path, icn_image **image, icn_error *error);
@@ -464,6 +487,14 @@ ICN_API const uint8_t *icn_image_pixels(const icn_image *image);
 /* Writes float tensor[3][height][width] by the recipe (NULL: "unit"). Fails: ICN_ARGUMENT, ICN_NO_MEMORY. */
 ICN_API icn_status icn_image_to_tensor(const icn_image *image, const icn_preprocess *preprocess, int width, int height, float *tensor,
                                        icn_error *error);
+/* Several crops of one picture, for a network whose answers to them are averaged. `crops` says how many there are, and so which: 1, the
+ * recipe's own; 5, corners and middle of the recipe's resized picture; 10, these and their mirror images (AlexNet's); 144, GoogLeNet's: 4
+ * scales x 3 squares x 6 parts x 2 mirrors; 12, the first scale and middle square of these. lib/crops.h defines each to the pixel.
+ * Writes float tensor[count][3][height][width], the crops [first, first + count): what is wanted in a batch, so the 144 need not lie in
+ * memory at once. Neighbours share work, so a few calls cost less than many. Fails: ICN_ARGUMENT, ICN_UNSUPPORTED (an input so large that
+ * squares would have more than 2^28 pixels), ICN_NO_MEMORY. */
+ICN_API icn_status icn_image_to_crops(const icn_image *image, const icn_preprocess *preprocess, int crops, int first, int count, int width,
+                                      int height, float *tensor, icn_error *error);
 
 /* ---------------------------------------------------------------- classify */
 
@@ -472,11 +503,35 @@ typedef struct icn_class {
   float score; /* the model's own output: a probability if the model ends in a softmax */
 } icn_class;
 
-/* Runs one image through an executor of batch 1 whose only input is [1,3,H,W] and whose classes are the smallest-rank output with the most
+/* `preprocess` NULL: as icn_model_preprocess says.
+ * Runs one image through an executor of batch 1 whose only input is [1,3,H,W] and whose classes are the smallest-rank output with the most
  * values a row ([1,N]; an output named like a probability wins), and returns the *count best classes in falling order (*count is lowered
  * where there are fewer). Fails: ICN_UNSUPPORTED for another kind of model, else as icn_executor_run. */
 ICN_API icn_status icn_classify(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, icn_class *top,
                                 size_t *count, icn_error *error);
+
+/* What a model's scores are. */
+typedef enum icn_scores {
+  ICN_SCORES_AUTO = 0,          /* as icn_class_output says */
+  ICN_SCORES_PROBABILITIES = 1, /* taken as they are */
+  ICN_SCORES_LOGITS = 2         /* a softmax makes probabilities of them */
+} icn_scores;
+
+/* The output that icn_classify takes for the classes: float scores[batch][classes]. `scores` is PROBABILITIES where the model ends in a
+ * softmax or a sigmoid (but for nodes that only rearrange), or calls the output a probability or softmax; else LOGITS. */
+typedef struct icn_class_output {
+  size_t output;
+  int64_t batch, classes;
+  icn_scores scores;
+} icn_class_output;
+/* For an executor of any batch whose only input is [batch,3,H,W]. Fails: ICN_UNSUPPORTED for another kind of model, ICN_ARGUMENT. */
+ICN_API icn_status icn_executor_class_output(const icn_executor *executor, icn_class_output *output, icn_error *error);
+
+/* As icn_classify, with the mean of the probabilities of several crops (icn_image_to_crops), which go through the executor in batches of
+ * its own size: any, best one that divides `crops`. Of one crop and ICN_SCORES_AUTO the model's own scores are returned; of several
+ * probabilities, always. Fails: as icn_classify and icn_image_to_crops. */
+ICN_API icn_status icn_classify_crops(icn_executor *executor, const icn_image *image, const icn_preprocess *preprocess, int crops,
+                                      icn_scores scores, icn_class *top, size_t *count, icn_error *error);
 
 /* ------------------------------------------------------- built-in networks */
 
@@ -485,6 +540,7 @@ typedef struct icn_builtin_info {
   const char *name;    /* "inception_v3" */
   const char *summary; /* what it is, in a line */
   const char *source;  /* where it was published, and whose form of it this is */
+  const char *recipe;  /* how pictures become its input (icn_preprocess_init) */
 } icn_builtin_info;
 ICN_API size_t icn_builtin_count(void);
 ICN_API icn_builtin_info icn_builtin_get_info(size_t index);

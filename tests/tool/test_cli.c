@@ -47,8 +47,8 @@ static int remove_folder(void **state) {
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run",    "bench",    "plan",       "check",
-                                      "tune",    "report",   "models", "selftest", "quarantine", "cache"};
+  static const char *const names[] = {"devices", "classify", "run",      "bench",      "plan",  "check",  "tune",
+                                      "report",  "models",   "selftest", "quarantine", "cache", "recipe", "evaluate"};
   enum { NAMES = sizeof names / sizeof names[0] };
   SUCCEEDS("$T --help");
   for (size_t i = 0; i < NAMES; i++) assert_says(names[i]);
@@ -56,7 +56,8 @@ static void help_teaches(void **state) {
   for (size_t i = 0; i < NAMES; i++) {
     SUCCEEDS("$T %s --help", names[i]);
     assert_says("usage: clinception ");
-    const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0;
+    const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0 ||
+                            strcmp(names[i], "recipe") == 0;
     if (!any_device) assert_says("--device WHICH");
     assert_says("examples:");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -171,6 +172,8 @@ static void wrong_usage_is_explained(void **state) {
   FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 0");
   FAILS(2, "--crop expects", "$T classify --model m.onnx a.jpg --crop 120%%");
   FAILS(2, "tf-slim", "$T classify --model m.onnx a.jpg --preprocess tensorflow");
+  FAILS(2, "--crops expects 1, 5, 10, 12 or 144, got '11'", "$T classify --model m.onnx a.jpg --crops 11");
+  FAILS(2, "probabilities or logits", "$T classify --model m.onnx a.jpg --scores odds");
   FAILS(2, "which model", "$T classify a.jpg");
   FAILS(2, "which picture", "$T classify --model m.onnx");
   FAILS(2, "expected one model, got 0", "$T plan");
@@ -262,6 +265,50 @@ static void pictures_are_classified(void **state) {
   SUCCEEDS("$T classify --model $M/colours.onnx --device all -- $I/grey16.png $I/cmyk.jpg $I/palette.gif");
   SUCCEEDS("$T classify --model $M/colours.onnx --preprocess torchvision --device reference $I/alpha.png");
   assert_says("shorter side resized to 9 (bilinear), middle 8x8");
+  static const int crops[] = {5, 10, 12, 144};
+  assert_int_equal(sh("printf 'P3 1 1 255 0 255 0\\n' >$D/green.ppm"), 0);
+  for (int k = 0; k < 4; k++) {
+    SUCCEEDS("$T classify --model $M/colours.onnx --labels $D/labels --crops %d --top 1 $D/green.ppm", crops[k]);
+    assert_says(" crops of each picture\n");
+    assert_says(" %  green\n");
+  }
+  SUCCEEDS("$T classify --model $M/colours.onnx --crops 10 --scores logits --json $I/rgb.png");
+  assert_says("\"crops\":\t10");
+}
+
+/* The recipe travels with the model. */
+static void models_say_how_pictures_are_prepared(void **state) {
+  (void)state;
+  SUCCEEDS("$T recipe $M/colours.onnx");
+  assert_says("unit\n");
+  assert_says("does not say how it was trained");
+  SUCCEEDS("$T recipe $M/colours.onnx --preprocess caffe --std 2,2,2.5 --write $D/own.onnx");
+  SUCCEEDS("$T recipe $D/own.onnx");
+  assert_says("caffe std=2,2,2.5 (the model's own, by its metadata)\n");
+  SUCCEEDS("$T classify --model $D/own.onnx $I/rgb.png");
+  assert_says("recipe caffe std=2,2,2.5: resized to 8x8 (bilinear), BGR, (pixel - [104 117 123]) / [2 2 2.5] (the model's own, by its");
+  SUCCEEDS("$T classify --model $D/own.onnx --json $I/rgb.png >$D/own.json");
+  assert_int_equal(sh("grep '\"recipe_from\":.\"metadata\"' $D/own.json"), 0);
+  SUCCEEDS("$T classify --model $D/own.onnx --preprocess unit $I/rgb.png"); /* an option says otherwise */
+  assert_says("recipe unit: ");
+  SUCCEEDS("$T classify --model $D/own.onnx --std 1 $I/rgb.png"); /* or changes a part */
+  assert_says("recipe as the options say: resized to 8x8 (bilinear), BGR, pixel - [104 117 123]\n");
+  SUCCEEDS("$T recipe $D/own.onnx --preprocess torchvision --write $D/own.onnx"); /* in its own place */
+  SUCCEEDS("$T recipe $D/own.onnx --json");
+  assert_says("\"recipe\":\t\"torchvision\"");
+  assert_int_equal(sh("grep -c -a clinception.preprocess $D/own.onnx | grep -x 1 && ! grep -q -a caffe $D/own.onnx"), 0);
+  SUCCEEDS("$T check $D/own.onnx --image $I/rgb.png");
+  SUCCEEDS("$T recipe builtin:googlenet");
+  assert_says("caffe (the built-in network's own)\ncaffe: resized to 224x224");
+  SUCCEEDS("$T models googlenet_bn");
+  assert_says("by the recipe torchvision\n");
+  assert_int_equal(sh("sed 's/torchvision/torchvisiom/' $D/own.onnx >$D/wrong.onnx"), 0);
+  FAILS(1, "metadata 'clinception.preprocess': the recipe begins with 'torchvisiom'", "$T classify --model $D/wrong.onnx $I/rgb.png");
+  FAILS(1, "--preprocess NAME does without it", "$T recipe $D/wrong.onnx");
+  SUCCEEDS("$T classify --model $D/wrong.onnx --preprocess unit $I/rgb.png");
+  FAILS(1, "into an ONNX file only", "$T recipe builtin:googlenet --write $D/never.onnx");
+  FAILS(1, "no/such", "$T recipe $D/own.onnx --write $D/no/such/never.onnx");
+  FAILS(2, "expected one model, got 0", "$T recipe");
 }
 
 static void bad_pictures_and_labels(void **state) {
@@ -497,6 +544,7 @@ int main(void) {
       cmocka_unit_test(devices_are_listed_and_recorded),
       cmocka_unit_test(missing_devices_are_named),
       cmocka_unit_test(pictures_are_classified),
+      cmocka_unit_test(models_say_how_pictures_are_prepared),
       cmocka_unit_test(bad_pictures_and_labels),
       cmocka_unit_test(bad_models),
       cmocka_unit_test(models_run_on_npy_files),

@@ -239,6 +239,40 @@ static void folders_are_listed(void **state) {
   assert_true(icn_os_remove(in_folder("list/stop")) && icn_os_remove(in_folder("list/sub")) && icn_os_remove(in_folder("list")));
 }
 
+typedef struct found {
+  int files, folders, left;
+} found;
+
+static bool count_entry(void *user, const char *name, bool is_folder) {
+  found *f = user;
+  assert_true(name[0] != '.');
+  f->folders += is_folder;
+  f->files += !is_folder;
+  return --f->left > 0;
+}
+
+/* As people keep pictures: what a link leads to counts, a link to nowhere and a pipe do not. */
+static void folders_and_links_are_listed(void **state) {
+  (void)state;
+  icn_error error;
+  found f = {0, 0, 100};
+  assert_true(icn_os_make_folder(in_folder("pictures/class")));
+  assert_int_equal(icn_os_write_file(in_folder("pictures/a"), "x", 1, &error), ICN_OK);
+  assert_int_equal(symlink("a", in_folder("pictures/link")), 0);
+  assert_int_equal(symlink("class", in_folder("pictures/other")), 0);
+  assert_int_equal(symlink("nowhere", in_folder("pictures/broken")), 0);
+  assert_int_equal(mkfifo(in_folder("pictures/pipe"), 0600), 0);
+  assert_true(icn_os_list_folder(in_folder("pictures"), count_entry, &f));
+  assert_int_equal(f.files, 2);
+  assert_int_equal(f.folders, 2);
+  f = (found){0, 0, 1};
+  assert_true(icn_os_list_folder(in_folder("pictures"), count_entry, &f));
+  assert_int_equal(f.files + f.folders, 1);
+  assert_false(icn_os_list_folder(in_folder("absent"), count_entry, &f));
+  assert_true(icn_os_is_folder(in_folder("pictures")) && icn_os_is_folder(in_folder("pictures/other")));
+  assert_false(icn_os_is_folder(in_folder("pictures/a")) || icn_os_is_folder(in_folder("absent")));
+}
+
 static void folders_of_others_are_told(void **state) {
   (void)state;
   const char *path = in_folder("mine");
@@ -359,6 +393,38 @@ static void a_mutex_excludes(void **state) {
   icn_mutex_destroy(NULL);
 }
 
+typedef struct tally {
+  icn_mutex *mutex;
+  int count;
+  uint64_t thread;
+} tally;
+
+static void work_through(void *user) {
+  tally *t = user;
+  for (int i = 0; i < 1000; i++) {
+    icn_mutex_lock(t->mutex);
+    t->count++;
+    t->thread = icn_os_thread();
+    icn_mutex_unlock(t->mutex);
+  }
+}
+
+static void workers_work_on_threads_of_their_own(void **state) {
+  (void)state;
+  const icn_allocator allocator = icn_allocator_default();
+  tally t = {icn_mutex_create(&allocator), 0, 0};
+  icn_worker *workers[4];
+  for (int i = 0; i < 4; i++) workers[i] = icn_worker_start(&allocator, work_through, &t);
+  for (int i = 0; i < 4; i++) {
+    assert_non_null(workers[i]);
+    icn_worker_join(workers[i]);
+  }
+  icn_worker_join(NULL);
+  assert_int_equal(t.count, 4000);
+  assert_true(t.thread != icn_os_thread());
+  icn_mutex_destroy(t.mutex);
+}
+
 static void time_goes_forward(void **state) {
   (void)state;
   double start = icn_os_seconds();
@@ -471,12 +537,14 @@ int main(void) {
       cmocka_unit_test(files_are_written_piece_by_piece),
       cmocka_unit_test(files_are_read_piece_by_piece),
       cmocka_unit_test(folders_are_listed),
+      cmocka_unit_test(folders_and_links_are_listed),
       cmocka_unit_test(folders_of_others_are_told),
       cmocka_unit_test(links_and_modes_survive_a_write),
       cmocka_unit_test(external_paths_stay_below_the_model),
       cmocka_unit_test(the_cache_folder_follows_the_environment),
       cmocka_unit_test(libraries_open_by_name),
       cmocka_unit_test(a_mutex_excludes),
+      cmocka_unit_test(workers_work_on_threads_of_their_own),
       cmocka_unit_test(time_goes_forward),
       cmocka_unit_test(the_processor_is_told_apart),
   };
