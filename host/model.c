@@ -102,6 +102,23 @@ done:
   return status;
 }
 
+static icn_status load_builtin(icn_model *model, const char *spec, const char *weights, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_safetensors file;
+  if (weights == NULL) return icn_builtin_make(spec, NULL, &model->source, error);
+  ICN_TRY(icn_os_map(weights, &model->mapping, error));
+  ICN_TRY(icn_safetensors_parse(model->mapping.data, (size_t)model->mapping.bytes, &model->arena, &file, error));
+  ICN_TRY(icn_builtin_make(spec, &file, &model->source, error));
+done:
+  return status;
+}
+
+/* What follows "builtin:", or NULL. */
+static const char *builtin_spec(const char *path) {
+  static const char BUILTIN[] = "builtin:";
+  return strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0 ? path + sizeof BUILTIN - 1 : NULL;
+}
+
 /* Puts the path before a message that does not have it. */
 static void name_file(const char *path, icn_status status, icn_error *error) {
   if (error == NULL || status == ICN_OK || strstr(error->message, path) != NULL) return;
@@ -112,7 +129,6 @@ static void name_file(const char *path, icn_status status, icn_error *error) {
 icn_status icn_model_load(icn_context *context, const char *path, icn_model **result, icn_error *error) {
   icn_status status = ICN_OK;
   icn_model *model = NULL;
-  static const char BUILTIN[] = "builtin:";
   icn_error_clear(error);
   ICN_REQUIRE(context != NULL && path != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load: %s is NULL",
               context == NULL ? "context"
@@ -122,16 +138,35 @@ icn_status icn_model_load(icn_context *context, const char *path, icn_model **re
   ICN_TRY(model_allocate(context, &model, error));
   model->path = icn_text_copy(&context->allocator, path);
   if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(path) + 1, "the model's path"));
-  if (strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0) {
-    ICN_TRY(icn_builtin_make(path + sizeof BUILTIN - 1, &model->source, error));
-  } else {
-    ICN_TRY(load_file(model, path, error));
-  }
+  ICN_TRY(builtin_spec(path) != NULL ? load_builtin(model, builtin_spec(path), NULL, error) : load_file(model, path, error));
   ICN_TRY(finish_load(model, error));
   *result = model;
   return ICN_OK;
 done:
   if (model != NULL) name_file(path, status, error);
+  icn_model_destroy(model);
+  return status;
+}
+
+icn_status icn_model_load_builtin(icn_context *context, const char *network, const char *weights, icn_model **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_model *model = NULL;
+  icn_error_clear(error);
+  ICN_REQUIRE(context != NULL && network != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load_builtin: %s is NULL",
+              context == NULL   ? "context"
+              : network == NULL ? "network"
+                                : "model");
+  *result = NULL;
+  const char *spec = builtin_spec(network) != NULL ? builtin_spec(network) : network;
+  ICN_TRY(model_allocate(context, &model, error));
+  model->path = icn_text_copy(&context->allocator, network);
+  if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(network) + 1, "the network's name"));
+  ICN_TRY(load_builtin(model, spec, weights, error));
+  ICN_TRY(finish_load(model, error));
+  *result = model;
+  return ICN_OK;
+done:
+  if (model != NULL) name_file(status != ICN_ARGUMENT && weights != NULL ? weights : network, status, error);
   icn_model_destroy(model);
   return status;
 }

@@ -116,6 +116,7 @@ set(ICN_LIB_SOURCES
   lib/builtin.c
   lib/builtin_net.c
   lib/builtin_weights.c
+  lib/builtin_stored.c
   lib/builtin_options.c
   lib/builtin_googlenet.c
   lib/builtin_bn_inception.c

@@ -145,7 +145,7 @@ static int classify_all(classify *c, const text_list *images) {
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = decode_images(c, images);
-  if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
+  if (code == TOOL_OK) code = session_load_model(&c->s, &c->so, c->model_path, &c->model);
   if (code != TOOL_OK) return code;
   c->results = cJSON_CreateArray();
   for (size_t i = 0; i < c->s.device_count && code == TOOL_OK; i++) code = classify_on(c, c->s.devices[i], images, recipe);

@@ -11,7 +11,7 @@ static icn_status make(const char *spec) {
   icn_allocator allocator = icn_allocator_default();
   icn_source_init(&source, &allocator);
   icn_error_clear(&error);
-  return icn_builtin_make(spec, &source, &error);
+  return icn_builtin_make(spec, NULL, &source, &error);
 }
 
 static size_t count_ops(const char *op) {
@@ -284,7 +284,7 @@ static void running_out_of_memory_is_a_status(void **state) {
     size_t left = limits[i];
     icn_allocator allocator = {&left, limited_allocate, limited_release};
     icn_source_init(&source, &allocator);
-    assert_int_equal(icn_builtin_make("inception_v3", &source, &error), ICN_NO_MEMORY);
+    assert_int_equal(icn_builtin_make("inception_v3", NULL, &source, &error), ICN_NO_MEMORY);
     assert_non_null(strstr(error.message, "bytes for a built-in network"));
     icn_source_fini(&source);
   }
