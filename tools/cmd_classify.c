@@ -197,6 +197,7 @@ const command command_classify = {
     "in percent when they are probabilities; --json has all digits. How the picture becomes the network's input is its recipe: each model "
     "was trained with one, and with another one the answers get worse or wrong. The recipe that was used is printed.",
     "  clinception classify --model inception_v3.onnx --labels imagenet.txt cat.jpg dog.png\n"
+    "  clinception classify --model builtin:inception_v3 --weights tf_in1k.safetensors --preprocess tf-slim cat.jpg\n"
     "  clinception classify --model googlenet.onnx --preprocess torchvision --top 1 --json cat.jpg\n"
     "  clinception classify --model own.onnx --mean 127.5 --std 127.5 --scale 1 --resize bilinear --crop 87.5% cat.jpg\n",
     run};

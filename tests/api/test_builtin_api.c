@@ -1,6 +1,5 @@
 /* The built-in networks through the public API: names, options, descriptions; loading them; misuse. */
 #include "clinception/clinception.h"
-#include "source.h"
 #include "support/icn_test.h"
 #include "support/safetensors_writer.h"
 
@@ -111,25 +110,6 @@ static void write_file(const char *path, const void *data, size_t bytes) {
   if (file == NULL || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) fail_msg("cannot write '%s'", path);
 }
 
-/* The generated weights of a spec, as a file. */
-static void write_weights(const char *spec, const char *path) {
-  icn_allocator allocator = icn_allocator_default();
-  icn_source made;
-  icn_error error;
-  safetensors_writer writer = {0};
-  size_t bytes;
-  icn_source_init(&made, &allocator);
-  if (icn_builtin_make(spec, NULL, &made, &error) != ICN_OK) fail_msg("%s", error.message);
-  for (size_t i = 0; i < made.tensor_count; i++) {
-    const icn_source_tensor *t = &made.tensors[i];
-    safetensors_add(&writer, t->name, "F32", t->shape.rank, t->shape.dim, t->data, (size_t)icn_shape_elems(&t->shape) * sizeof(float));
-  }
-  uint8_t *written = safetensors_end(&writer, &bytes);
-  write_file(path, written, bytes);
-  free(written);
-  icn_source_fini(&made);
-}
-
 static void run_once(icn_context *context, icn_model *model, float *probabilities) {
   icn_error error;
   icn_executor *executor = NULL;
@@ -150,7 +130,7 @@ static void weights_of_a_file_are_the_networks(void **state) {
   icn_error error;
   icn_model *stored = NULL, *generated = NULL, *other = NULL;
   float results[3][CLASSES];
-  write_weights("googlenet_bn:width=0.1,input=48,classes=5,seed=9", PATH);
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=5,seed=9", PATH));
   if (icn_model_load_builtin(*state, SPEC, PATH, &stored, &error) != ICN_OK) fail_msg("%s", error.message);
   assert_int_equal(icn_model_load(*state, "builtin:googlenet_bn:width=0.1,input=48,classes=5,seed=9", &generated, &error), ICN_OK);
   assert_int_equal(icn_model_load_builtin(*state, "googlenet_bn:width=0.1,input=48,classes=5", NULL, &other, &error), ICN_OK);
@@ -169,7 +149,7 @@ static void weights_that_do_not_fit_are_explained(void **state) {
   static const char PATH[] = "test_builtin_api_bad.safetensors";
   icn_error error;
   icn_model *model = (icn_model *)(uintptr_t)1;
-  write_weights("googlenet_bn:width=0.1,classes=5", PATH);
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,classes=5", PATH));
   const struct {
     const char *network, *weights;
     icn_status status;

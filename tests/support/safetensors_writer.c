@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source.h"
+
 enum { LENGTH_BYTES = 8, ENTRY_BYTES = 1024 };
 
 static void *grow(void *memory, size_t needed, size_t *room) {
@@ -48,4 +50,23 @@ uint8_t *safetensors_end(safetensors_writer *writer, size_t *bytes) {
   free(writer->data);
   memset(writer, 0, sizeof *writer);
   return file;
+}
+
+bool safetensors_write_network(const char *spec, const char *path) {
+  icn_allocator allocator = icn_allocator_default();
+  icn_source made;
+  safetensors_writer writer = {0};
+  size_t bytes = 0;
+  icn_source_init(&made, &allocator);
+  if (icn_builtin_make(spec, NULL, &made, NULL) != ICN_OK) return false;
+  for (size_t i = 0; i < made.tensor_count; i++) {
+    const icn_source_tensor *t = &made.tensors[i];
+    safetensors_add(&writer, t->name, "F32", t->shape.rank, t->shape.dim, t->data, (size_t)icn_shape_elems(&t->shape) * sizeof(float));
+  }
+  icn_source_fini(&made);
+  uint8_t *written = safetensors_end(&writer, &bytes);
+  FILE *file = fopen(path, "wb");
+  const bool whole = file != NULL && fwrite(written, 1, bytes, file) == bytes;
+  free(written);
+  return file != NULL && fclose(file) == 0 && whole;
 }

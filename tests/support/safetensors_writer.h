@@ -23,4 +23,7 @@ void safetensors_add(safetensors_writer *writer, const char *name, const char *t
 /* Ends the file; free() the result. The writer may be used again. */
 uint8_t *safetensors_end(safetensors_writer *writer, size_t *bytes);
 
+/* The generated weights of a built-in network ("googlenet_bn:width=0.1"), as the file at `path`. False: it could not be written. */
+bool safetensors_write_network(const char *spec, const char *path);
+
 #endif
