@@ -13,8 +13,9 @@ typedef struct icn_model_file icn_model_file;
 
 struct icn_model {
   icn_context *context;
-  icn_arena arena;       /* infos, external files */
-  char *path;            /* a built-in network's name; NULL: from memory */
+  icn_arena arena; /* infos, external files */
+  char *path;      /* a built-in network's name; NULL: from memory */
+  bool is_builtin;
   icn_mapping mapping;   /* the model, or a built-in network's weights */
   icn_model_file *files; /* external data */
   icn_source source;

@@ -88,6 +88,7 @@ set(ICN_LIB_SOURCES
   lib/onnx_tensor.c
   lib/onnx_node.c
   lib/onnx_parse.c
+  lib/onnx_write.c
   lib/safetensors.c
   lib/passes.c
   lib/pass_support.c

@@ -6,9 +6,9 @@
 #include "commands.h"
 #include "terminal.h"
 
-static const command *const commands[] = {&command_devices, &command_classify, &command_run,      &command_bench,
-                                          &command_plan,    &command_check,    &command_tune,     &command_report,
-                                          &command_models,  &command_cache,    &command_selftest, &command_quarantine};
+static const command *const commands[] = {&command_devices,  &command_classify,   &command_run,    &command_bench,  &command_plan,
+                                          &command_check,    &command_tune,       &command_report, &command_models, &command_cache,
+                                          &command_selftest, &command_quarantine, &command_convert};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {

@@ -8,6 +8,7 @@ set(ICN_TOOL_SOURCES
   tools/cmd_cache.c
   tools/cmd_check.c
   tools/cmd_classify.c
+  tools/cmd_convert.c
   tools/cmd_devices.c
   tools/cmd_models.c
   tools/cmd_plan.c

@@ -234,6 +234,9 @@ ICN_API icn_status icn_model_load_builtin(icn_context *context, const char *netw
                                           icn_error *error);
 /* icn_model_load from `bytes` bytes of memory (BORROWED until the model is destroyed). External data are refused. */
 ICN_API icn_status icn_model_load_memory(icn_context *context, const void *data, size_t bytes, icn_model **model, icn_error *error);
+/* Writes a built-in network, with the weights that it was loaded with (as float32), to an ONNX file for other runtimes; nothing is there
+ * when it fails. Fails: ICN_UNSUPPORTED (the model is not a built-in network; more than 2 GiB), ICN_IO, ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_save_onnx(const icn_model *model, const char *path, icn_error *error);
 ICN_API void icn_model_destroy(icn_model *model);
 ICN_API size_t icn_model_input_count(const icn_model *model);
 ICN_API icn_tensor_info icn_model_input(const icn_model *model, size_t index);

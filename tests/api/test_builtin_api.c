@@ -139,6 +139,20 @@ static void weights_of_a_file_are_the_networks(void **state) {
   run_once(*state, other, results[2]);
   assert_memory_equal(results[0], results[1], sizeof results[0]);
   assert_memory_not_equal(results[0], results[2], sizeof results[0]);
+  /* and so does the ONNX file that is written of it */
+  static const char ONNX[] = "test_builtin_api.onnx";
+  icn_model *read = NULL;
+  if (icn_model_save_onnx(stored, ONNX, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_model_load(*state, ONNX, &read, &error) != ICN_OK) fail_msg("%s", error.message);
+  run_once(*state, read, results[2]);
+  assert_memory_equal(results[0], results[2], sizeof results[0]);
+  assert_int_equal(icn_model_save_onnx(read, ONNX, &error), ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "only built-in networks"));
+  assert_int_equal(icn_model_save_onnx(stored, "not-there/model.onnx", &error), ICN_IO);
+  assert_int_equal(icn_model_save_onnx(stored, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_model_save_onnx(NULL, ONNX, NULL), ICN_ARGUMENT);
+  icn_model_destroy(read);
+  remove(ONNX);
   icn_model_destroy(stored);
   icn_model_destroy(generated);
   icn_model_destroy(other);

@@ -48,8 +48,8 @@ static int remove_folder(void **state) {
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run",    "bench",    "plan",       "check",
-                                      "tune",    "report",   "models", "selftest", "quarantine", "cache"};
+  static const char *const names[] = {"devices", "classify", "run",      "bench",      "plan",  "check",  "tune",
+                                      "report",  "models",   "selftest", "quarantine", "cache", "convert"};
   enum { NAMES = sizeof names / sizeof names[0] };
   SUCCEEDS("$T --help");
   for (size_t i = 0; i < NAMES; i++) assert_says(names[i]);
@@ -57,7 +57,8 @@ static void help_teaches(void **state) {
   for (size_t i = 0; i < NAMES; i++) {
     SUCCEEDS("$T %s --help", names[i]);
     assert_says("usage: clinception ");
-    const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0;
+    const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0 ||
+                            strcmp(names[i], "convert") == 0;
     if (!any_device) assert_says("--device WHICH");
     assert_says("examples:");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -477,6 +478,24 @@ static void built_in_networks_take_weights(void **state) {
   FAILS(2, "belongs to one model", "$T tune --all --weights $D/five.safetensors");
 }
 
+static void built_in_networks_are_converted(void **state) {
+  (void)state;
+  char path[600];
+  snprintf(path, sizeof path, "%s/six.safetensors", folder);
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=6,seed=4", path));
+  SUCCEEDS("$T convert builtin:googlenet_bn:width=0.1,input=48 --weights $D/six.safetensors -o $D/six.onnx");
+  SUCCEEDS("$T classify --model $D/six.onnx --json $I/rgb.jpg | grep -v onnx >$D/converted");
+  SUCCEEDS(
+      "$T classify --model builtin:googlenet_bn:width=0.1,input=48,classes=6,seed=4 --json $I/rgb.jpg | grep -v builtin >$D/generated");
+  SUCCEEDS("grep -q score $D/converted && cmp $D/converted $D/generated");
+  FAILS(1, "the weights do not fit", "$T convert builtin:inception_v3 --weights $D/six.safetensors -o $D/none.onnx");
+  FAILS(1, "cannot write", "$T convert builtin:googlenet_bn:width=0.1 -o $D/nowhere/none.onnx");
+  SUCCEEDS("test ! -e $D/none.onnx");
+  FAILS(2, "expected -o M.onnx", "$T convert builtin:googlenet_bn:width=0.1");
+  FAILS(2, "expected a built-in network", "$T convert $M/colours.onnx -o $D/none.onnx");
+  FAILS(2, "got 0", "$T convert -o $D/none.onnx");
+}
+
 /* ----------------------------------------------------------- standard output */
 
 static void output_that_cannot_be_written(void **state) {
@@ -514,6 +533,7 @@ int main(void) {
       cmocka_unit_test(devices_are_checked),
       cmocka_unit_test(the_built_in_network_runs),
       cmocka_unit_test(built_in_networks_take_weights),
+      cmocka_unit_test(built_in_networks_are_converted),
       cmocka_unit_test(output_that_cannot_be_written),
   };
   return cmocka_run_group_tests_name("cli", tests, make_folder, remove_folder);
