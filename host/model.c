@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "onnx_write.h"
+
 /* ----------------------------------------------------------- external data */
 
 struct icn_model_file {
@@ -102,6 +104,24 @@ done:
   return status;
 }
 
+static icn_status load_builtin(icn_model *model, const char *spec, const char *weights, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_safetensors file;
+  model->is_builtin = true;
+  if (weights == NULL) return icn_builtin_make(spec, NULL, &model->source, error);
+  ICN_TRY(icn_os_map(weights, &model->mapping, error));
+  ICN_TRY(icn_safetensors_parse(model->mapping.data, (size_t)model->mapping.bytes, &model->arena, &file, error));
+  ICN_TRY(icn_builtin_make(spec, &file, &model->source, error));
+done:
+  return status;
+}
+
+/* What follows "builtin:", or NULL. */
+static const char *builtin_spec(const char *path) {
+  static const char BUILTIN[] = "builtin:";
+  return strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0 ? path + sizeof BUILTIN - 1 : NULL;
+}
+
 /* Puts the path before a message that does not have it. */
 static void name_file(const char *path, icn_status status, icn_error *error) {
   if (error == NULL || status == ICN_OK || strstr(error->message, path) != NULL) return;
@@ -112,7 +132,6 @@ static void name_file(const char *path, icn_status status, icn_error *error) {
 icn_status icn_model_load(icn_context *context, const char *path, icn_model **result, icn_error *error) {
   icn_status status = ICN_OK;
   icn_model *model = NULL;
-  static const char BUILTIN[] = "builtin:";
   icn_error_clear(error);
   ICN_REQUIRE(context != NULL && path != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load: %s is NULL",
               context == NULL ? "context"
@@ -122,16 +141,35 @@ icn_status icn_model_load(icn_context *context, const char *path, icn_model **re
   ICN_TRY(model_allocate(context, &model, error));
   model->path = icn_text_copy(&context->allocator, path);
   if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(path) + 1, "the model's path"));
-  if (strncmp(path, BUILTIN, sizeof BUILTIN - 1) == 0) {
-    ICN_TRY(icn_builtin_make(path + sizeof BUILTIN - 1, &model->source, error));
-  } else {
-    ICN_TRY(load_file(model, path, error));
-  }
+  ICN_TRY(builtin_spec(path) != NULL ? load_builtin(model, builtin_spec(path), NULL, error) : load_file(model, path, error));
   ICN_TRY(finish_load(model, error));
   *result = model;
   return ICN_OK;
 done:
   if (model != NULL) name_file(path, status, error);
+  icn_model_destroy(model);
+  return status;
+}
+
+icn_status icn_model_load_builtin(icn_context *context, const char *network, const char *weights, icn_model **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_model *model = NULL;
+  icn_error_clear(error);
+  ICN_REQUIRE(context != NULL && network != NULL && result != NULL, ICN_ARGUMENT, "icn_model_load_builtin: %s is NULL",
+              context == NULL   ? "context"
+              : network == NULL ? "network"
+                                : "model");
+  *result = NULL;
+  const char *spec = builtin_spec(network) != NULL ? builtin_spec(network) : network;
+  ICN_TRY(model_allocate(context, &model, error));
+  model->path = icn_text_copy(&context->allocator, network);
+  if (model->path == NULL) ICN_TRY(icn_error_memory(error, strlen(network) + 1, "the network's name"));
+  ICN_TRY(load_builtin(model, spec, weights, error));
+  ICN_TRY(finish_load(model, error));
+  *result = model;
+  return ICN_OK;
+done:
+  if (model != NULL) name_file(status != ICN_ARGUMENT && weights != NULL ? weights : network, status, error);
   icn_model_destroy(model);
   return status;
 }
@@ -155,6 +193,54 @@ done:
   icn_model_destroy(model);
   return status;
 }
+
+/* -------------------------------------------------------------------- save */
+
+static icn_status append_to_file(void *user, const void *data, size_t bytes, icn_error *error) {
+  return icn_os_writer_append(user, data, bytes, error);
+}
+
+/* Of each output, with an open batch. */
+static icn_status output_shapes(const icn_model *model, icn_arena *arena, icn_shape **result, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_graph graph;
+  icn_graph_init(&graph, &model->context->allocator);
+  ICN_TRY(icn_import(&model->source, NULL, 0, 0, &graph, error));
+  icn_shape *shapes = *result = icn_arena_array(arena, graph.output_count, sizeof *shapes);
+  if (shapes == NULL) ICN_TRY(icn_error_memory(error, graph.output_count * sizeof *shapes, "the shapes of the outputs"));
+  for (size_t i = 0; i < graph.output_count; i++) {
+    shapes[i] = graph.values[graph.outputs[i]].shape;
+    shapes[i].dim[0] = -1;
+  }
+done:
+  icn_graph_fini(&graph);
+  return status;
+}
+
+icn_status icn_model_save_onnx(const icn_model *model, const char *path, icn_error *error) {
+  icn_status status = ICN_OK;
+  icn_arena arena = {0};
+  icn_os_writer writer;
+  icn_shape *shapes = NULL;
+  bool is_open = false;
+  icn_error_clear(error);
+  ICN_REQUIRE(model != NULL && path != NULL, ICN_ARGUMENT, "icn_model_save_onnx: %s is NULL", model == NULL ? "model" : "path");
+  icn_arena_init(&arena, &model->context->allocator);
+  ICN_REQUIRE(model->is_builtin, ICN_UNSUPPORTED, "only built-in networks are written as ONNX files");
+  ICN_TRY(output_shapes(model, &arena, &shapes, error));
+  ICN_TRY(icn_os_writer_open(path, &writer, error));
+  is_open = true;
+  const icn_onnx_sink sink = {&writer, append_to_file};
+  ICN_TRY(icn_onnx_write(&model->source, shapes, &sink, error));
+  is_open = false;
+  ICN_TRY(icn_os_writer_finish(&writer, "", 0, error));
+done:
+  if (is_open) icn_os_writer_abandon(&writer);
+  if (model != NULL && path != NULL) icn_arena_fini(&arena);
+  return status;
+}
+
+/* ----------------------------------------------------------------- the end */
 
 void icn_model_destroy(icn_model *model) {
   if (model == NULL) return;

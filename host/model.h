@@ -15,7 +15,8 @@ struct icn_model {
   icn_context *context;
   icn_arena arena; /* infos, external files */
   char *path;      /* a built-in network's name; NULL: from memory */
-  icn_mapping mapping;
+  bool is_builtin;
+  icn_mapping mapping;   /* the model, or a built-in network's weights */
   icn_model_file *files; /* external data */
   icn_source source;
   icn_tensor_info *inputs;

@@ -15,10 +15,12 @@ static const icn_net_row NETWORKS[] = {
               "Going deeper with convolutions (1409.4842), Caffe's form", "caffe"},
      .options = WITH_AUX,
      .input = 224,
+     .heads = {"loss1/", "loss2/"},
      .build = icn_build_googlenet},
     {.info = {"googlenet_bn", "GoogLeNet with batch normalisation, and 3x3 in the place of 5x5", "torchvision's form", "torchvision"},
-     .options = WITH_AUX_BN,
+     .options = WITH_AUX_BN | HAS(ICN_NET_TRANSFORM),
      .input = 224,
+     .heads = {"aux1.", "aux2."},
      .build = icn_build_googlenet_bn},
     {.info = {"bn_inception", "BN-Inception, known as inception_v2 in TF-slim and Caffe2",
               "Batch normalization (1502.03167), TF-slim's form", "tf-slim"},
@@ -29,11 +31,13 @@ static const icn_net_row NETWORKS[] = {
               "Rethinking the Inception architecture (1512.00567)", "tf-slim"},
      .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_7X7),
      .input = 299,
+     .heads = {"AuxLogits."},
      .build = icn_build_inception_v2},
     {.info = {"inception_v3", "Inception-v3; input=151 and 79: the low-resolution forms",
               "Rethinking the Inception architecture (1512.00567), as released", "tf-slim"},
-     .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_STRIDE) | HAS(ICN_NET_FIRST_POOL),
+     .options = WITH_AUX_BN | HAS(ICN_NET_FIRST_STRIDE) | HAS(ICN_NET_FIRST_POOL) | HAS(ICN_NET_TRANSFORM),
      .input = 299,
+     .heads = {"AuxLogits."},
      .aux_bn = 1,
      .build = icn_build_inception_v3},
     {.info = {"inception_28", "small, for 28x28 pictures, with every kind of block of Inception-v3; channels are ours",
@@ -41,6 +45,7 @@ static const icn_net_row NETWORKS[] = {
      .options = WITH_AUX_BN,
      .input = 28,
      .classes = 10,
+     .heads = {"AuxLogits."},
      .aux_bn = 1,
      .build = icn_build_inception_28},
 };
@@ -93,12 +98,12 @@ static icn_status least_input(const icn_net_row *network, const int64_t *values,
 }
 
 /* A spec whose input is large enough. */
-static icn_status read_spec(const char *spec, const icn_allocator *allocator, const icn_net_row **network, int64_t *values,
+static icn_status read_spec(const char *spec, const icn_allocator *allocator, const icn_net_row **network, int64_t *values, bool *given,
                             icn_error *error) {
   icn_status status = ICN_OK;
   int64_t least = 0;
   bool is_enough = false;
-  ICN_TRY(icn_net_parse(spec, network, values, error));
+  ICN_TRY(icn_net_parse(spec, network, values, given, error));
   ICN_TRY(fits(*network, values, allocator, &is_enough, error));
   if (is_enough) return ICN_OK;
   ICN_TRY(least_input(*network, values, allocator, &least, error));
@@ -108,18 +113,23 @@ done:
   return status;
 }
 
-icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *error) {
+icn_status icn_builtin_make(const char *spec, const icn_safetensors *weights, icn_source *source, icn_error *error) {
   icn_status status = ICN_OK;
   int64_t values[ICN_NET_OPTION_COUNT];
+  bool given[ICN_NET_OPTION_COUNT];
   const icn_net_row *network = NULL;
-  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, error));
+  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, given, error));
+  ICN_REQUIRE(weights == NULL || !given[ICN_NET_SEED], ICN_ARGUMENT,
+              "the option seed of the built-in network %s is for generated weights, and these come from a file", network->info.name);
   icn_net net = {.source = source, .error = error, .options = values};
   source->ir_version = IR_VERSION;
   source->opset = OPSET;
   source->producer = "clinception";
+  if (weights != NULL) ICN_TRY(icn_net_store(&net, weights, given[ICN_NET_CLASSES]));
   source->recipe = network->info.recipe;
   network->build(&net);
-  status = net.status;
+  ICN_TRY(net.status);
+  if (weights != NULL) ICN_TRY(icn_net_check_stored(&net, network));
 done:
   return status;
 }
@@ -127,9 +137,10 @@ done:
 icn_status icn_builtin_layers(const char *spec, icn_source *source, const icn_builtin_layer **layers, size_t *count, icn_error *error) {
   icn_status status = ICN_OK;
   int64_t values[ICN_NET_OPTION_COUNT];
+  bool given[ICN_NET_OPTION_COUNT];
   const icn_net_row *network = NULL;
   icn_net net;
-  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, error));
+  ICN_TRY(read_spec(spec, &source->arena.allocator, &network, values, given, error));
   ICN_TRY(describe(network, values, source, &net, error));
   *layers = net.layers;
   *count = net.layer_count;

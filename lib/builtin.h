@@ -10,6 +10,7 @@
 #ifndef ICN_LIB_BUILTIN_H
 #define ICN_LIB_BUILTIN_H
 
+#include "safetensors.h"
 #include "source.h"
 
 /* ----------------------------------------------------------------- options */
@@ -25,24 +26,29 @@ typedef enum icn_net_option {
   ICN_NET_FIRST_POOL,   /* 1: there is one */
   ICN_NET_FIRST_7X7,    /* 1: one 7x7 in the place of the first three convolutions */
   ICN_NET_SEPARABLE,    /* 1: the first convolution is a depthwise one and a 1x1 */
+  ICN_NET_TRANSFORM,    /* 1: torchvision's transform_input comes first */
   ICN_NET_SEED,
   ICN_NET_OPTION_COUNT
 } icn_net_option;
 
 typedef struct icn_net icn_net;
+typedef struct icn_net_stored icn_net_stored; /* weights from a file, and what of them fits */
 
 /* A row of NETWORKS. */
+enum { ICN_NET_MOST_HEADS = 2 };
 typedef struct icn_net_row {
   icn_builtin_info info;
-  unsigned options;      /* bit k: it has the option k */
-  int64_t input, classes, aux_bn; /* what these usually are; classes 0: 1000 */
+  unsigned options;                      /* bit k: it has the option k */
+  int64_t input, classes, aux_bn;        /* what these usually are; classes 0: 1000 */
+  const char *heads[ICN_NET_MOST_HEADS]; /* what the names in its auxiliary heads begin with, NULL: none */
   void (*build)(icn_net *net);
 } icn_net_row;
 const icn_net_row *icn_net_row_at(size_t index);
 
-/* "inception_v3:input=299" to its network and the values of all options, given or not. Whether the input is large enough is not asked.
- * Fails: ICN_ARGUMENT. */
-icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t values[ICN_NET_OPTION_COUNT], icn_error *error);
+/* "inception_v3:input=299" to its network and the values of all options; `given` says which are in the text. Whether the input is large
+ * enough is not asked. Fails: ICN_ARGUMENT. */
+icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t values[ICN_NET_OPTION_COUNT],
+                         bool given[ICN_NET_OPTION_COUNT], icn_error *error);
 
 /* ------------------------------------------------------------ construction */
 
@@ -52,6 +58,7 @@ struct icn_net {
   icn_error *error;
   icn_status status;
   const int64_t *options; /* by icn_net_option */
+  icn_net_stored *stored; /* NULL: weights are generated */
   bool too_small;         /* some window did not fit: the input is too small */
   size_t node_capacity, tensor_capacity, output_capacity;
   /* Only described: no nodes and no tensors are made, but a list of layers, in the source's arena. */
@@ -83,6 +90,10 @@ typedef struct icn_window {
 /* The input [N, channels, size, size] with an open N and the size that the options say; what is returned at the end, in that order. */
 icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels);
 void icn_net_output(icn_net *net, icn_net_value value);
+
+/* Each of three channels times a number plus a number: what turns pictures that were normalised by ImageNet's means and deviations into
+ * (x - 0.5) / 0.5. torchvision's networks do so first (transform_input) where they were trained by others. */
+icn_net_value icn_net_transform_input(icn_net *net, const char *name, icn_net_value x);
 
 /* In the following `channels` is what it is at width 1.
  * Convolution without bias, batch normalisation (epsilon 0.001), Relu: NAME.conv, NAME.bn, NAME.relu. */
@@ -127,6 +138,8 @@ int64_t icn_net_channels(const icn_net *net, int64_t channels);
 const char *icn_net_bell_tensor(icn_net *net, const char *name, int rank, const int64_t *dim, double gain);
 /* Uniform in [middle - spread, middle + spread). */
 const char *icn_net_uniform_tensor(icn_net *net, const char *name, int64_t elems, float middle, float spread);
+/* The scale of a batch normalisation: likewise. Weights of a file that has no such scale at all (TF-slim's) stand for 1. */
+const char *icn_net_scale_tensor(icn_net *net, const char *name, int64_t elems, float middle, float spread);
 /* A running statistic of batch normalisation: likewise, but nothing that is learned. */
 const char *icn_net_statistic(icn_net *net, const char *name, int64_t elems, float middle, float spread);
 /* data[..], copied: no parameter either. */
@@ -134,6 +147,20 @@ const char *icn_net_constant(icn_net *net, const char *name, int rank, const int
 
 void *icn_net_allocate(icn_net *net, size_t count, size_t size);
 void icn_net_no_memory(icn_net *net, size_t bytes);
+
+/* ------------------------------------------------------ weights from a file
+ *
+ * A tensor of the network takes the one of its name, where that lies. What does not fit is noted while the network is built, and told
+ * together at the end. */
+
+/* Before the network is built. `classes_given`: the spec says how many classes; otherwise the file does. */
+icn_status icn_net_store(icn_net *net, const icn_safetensors *weights, bool classes_given);
+/* The tensor `name`; NULL: there is none, or it has another shape or no floats, which was noted. */
+const icn_stored_tensor *icn_net_take_stored(icn_net *net, const char *name, const icn_shape *shape, bool is_scale);
+/* How many classes the classifier NAME tells apart. */
+int64_t icn_net_classes(icn_net *net, const char *name);
+/* Fails: ICN_FORMAT, with all that was noted and what of the file nobody took. */
+icn_status icn_net_check_stored(icn_net *net, const icn_net_row *network);
 
 /* ---------------------------------------------------------------- networks */
 

@@ -93,6 +93,7 @@ static void torch_aux(icn_net *net, const char *name, icn_net_value x, const cha
 
 void icn_build_googlenet_bn(icn_net *net) {
   icn_net_value x = icn_net_input(net, "image", 3), after[MODULES];
+  if (net->options[ICN_NET_TRANSFORM] == 1) x = icn_net_transform_input(net, "transform_input", x);
   x = icn_net_conv_bn_relu(net, "conv1", x, 64, K7_HALF);
   x = icn_net_max_pool(net, "maxpool1", x, POOL3);
   x = icn_net_conv_bn_relu(net, "conv2", x, 64, K1);

@@ -129,6 +129,7 @@ void icn_net_inception_aux(icn_net *net, icn_net_value x) {
 
 void icn_build_inception_v3(icn_net *net) {
   icn_net_value x = icn_net_input(net, "image", 3), grid17;
+  if (net->options[ICN_NET_TRANSFORM] == 1) x = icn_net_transform_input(net, "transform_input", x);
   x = stem(net, x);
   x = inception_a(net, "Mixed_5b", x, 32);
   x = inception_a(net, "Mixed_5c", x, 64);

@@ -179,6 +179,24 @@ icn_net_value icn_net_input(icn_net *net, const char *name, int64_t channels) {
   return list_layer(net, value, name, "input", NULL, NULL, 0);
 }
 
+/* Channel by channel, in double as torchvision's Python computes these numbers. */
+icn_net_value icn_net_transform_input(icn_net *net, const char *name, icn_net_value x) {
+  static const double MEAN[3] = {0.485, 0.456, 0.406}, DEVIATION[3] = {0.229, 0.224, 0.225};
+  static const int64_t DIM[4] = {1, 3, 1, 1};
+  float scale[3], shift[3];
+  node_parts times = {0}, plus = {0};
+  for (int c = 0; c < 3; c++) {
+    scale[c] = (float)(DEVIATION[c] / 0.5);
+    shift[c] = (float)((MEAN[c] - 0.5) / 0.5);
+  }
+  add_input(&times, x.name);
+  add_input(&times, icn_net_constant(net, icn_net_name(net, name, "scale"), 4, DIM, scale));
+  add_input(&plus, add_node(net, "Mul", icn_net_name(net, name, "scaled"), &times));
+  add_input(&plus, icn_net_constant(net, icn_net_name(net, name, "shift"), 4, DIM, shift));
+  icn_net_value y = {add_node(net, "Add", name, &plus), x.channels, x.size, x.layer};
+  return list_layer(net, y, name, "scale + shift", NULL, &x, 1);
+}
+
 void icn_net_output(icn_net *net, icn_net_value value) {
   icn_source *source = net->source;
   const char **outputs = net->status == ICN_OK
@@ -211,7 +229,7 @@ static icn_net_value convolution(icn_net *net, const char *name, icn_net_value x
 static icn_net_value batch_normalization(icn_net *net, const char *name, icn_net_value x) {
   node_parts parts = {0};
   add_input(&parts, x.name);
-  add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "weight"), x.channels, 1.0f, 0.125f));
+  add_input(&parts, icn_net_scale_tensor(net, icn_net_name(net, name, "weight"), x.channels, 1.0f, 0.125f));
   add_input(&parts, icn_net_uniform_tensor(net, icn_net_name(net, name, "bias"), x.channels, 0.0f, 0.125f));
   add_input(&parts, icn_net_statistic(net, icn_net_name(net, name, "running_mean"), x.channels, 0.0f, 0.125f));
   add_input(&parts, icn_net_statistic(net, icn_net_name(net, name, "running_var"), x.channels, 1.0f, 0.25f));
@@ -340,7 +358,7 @@ icn_net_value icn_net_dense_relu(icn_net *net, const char *name, icn_net_value x
 
 icn_net_value icn_net_classifier(icn_net *net, const char *name, icn_net_value x, const char *output) {
   node_parts softmax = {0};
-  icn_net_value y = dense(net, name, x, net->options[ICN_NET_CLASSES], ICN_GAIN_CLASSIFIER, true);
+  icn_net_value y = dense(net, name, x, icn_net_classes(net, name), ICN_GAIN_CLASSIFIER, true);
   add_input(&softmax, y.name);
   add_int(&softmax, "axis", 1);
   y.name = add_node(net, "Softmax", output, &softmax);

@@ -24,6 +24,9 @@ static const option OPTIONS[ICN_NET_OPTION_COUNT] = {
     [ICN_NET_FIRST_POOL] = {"first_pool", "0: without the first pool, which is so where input is 79", 0, 1, 1},
     [ICN_NET_FIRST_7X7] = {"first_7x7", "1: one 7x7, which the paper's table has in three 3x3 (\"factorized 7x7\")", 0, 1, 1},
     [ICN_NET_SEPARABLE] = {"separable", "1: a separable first convolution, as in TF-slim; 0: a plain one, as in Caffe2", 0, 1, 1},
+    [ICN_NET_TRANSFORM] =
+        {"transform_input",
+         "1: begins as torchvision's networks with weights of others do: ImageNet's normalisation becomes (x - 0.5) / 0.5", 0, 1, 1},
     [ICN_NET_SEED] = {"seed", "which synthetic weights", 0, INT64_MAX, 1},
 };
 
@@ -135,9 +138,9 @@ static void settle(int64_t *values) {
   if (values[ICN_NET_FIRST_POOL] == OPEN) values[ICN_NET_FIRST_POOL] = lowest ? 0 : 1;
 }
 
-static icn_status parse_options(const icn_net_row *network, const char *text, int64_t *values, icn_error *error) {
+static icn_status parse_options(const icn_net_row *network, const char *text, int64_t *values, bool *given, icn_error *error) {
   icn_status status = ICN_OK;
-  bool given[ICN_NET_OPTION_COUNT] = {false};
+  for (int k = 0; k < ICN_NET_OPTION_COUNT; k++) given[k] = false;
   for (int k = 0; k < ICN_NET_OPTION_COUNT; k++) values[k] = usual(network, k);
   while (text != NULL) {
     const char *comma = strchr(text, ',');
@@ -151,7 +154,8 @@ done:
   return status;
 }
 
-icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t values[ICN_NET_OPTION_COUNT], icn_error *error) {
+icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t values[ICN_NET_OPTION_COUNT],
+                         bool given[ICN_NET_OPTION_COUNT], icn_error *error) {
   icn_status status = ICN_OK;
   char list[200];
   const size_t length = strcspn(spec, ":");
@@ -162,7 +166,7 @@ icn_status icn_net_parse(const char *spec, const icn_net_row **network, int64_t 
   }
   ICN_REQUIRE(*network != NULL, ICN_ARGUMENT, "there is no built-in network '%.*s'; there are: %s", (int)(length < 60 ? length : 60), spec,
               list_networks(list, sizeof list));
-  ICN_TRY(parse_options(*network, spec[length] == ':' ? spec + length + 1 : NULL, values, error));
+  ICN_TRY(parse_options(*network, spec[length] == ':' ? spec + length + 1 : NULL, values, given, error));
 done:
   return status;
 }

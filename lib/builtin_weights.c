@@ -1,4 +1,4 @@
-/* The generated weights of built-in networks. */
+/* The weights of built-in networks: generated ones, and where those of a file take their place. */
 #include <math.h>
 #include <string.h>
 
@@ -24,25 +24,32 @@ static uint64_t next_number(uint64_t *state) {
   return z ^ z >> 31;
 }
 
-/* A new initializer, its values not yet written; NULL after a failure, and where the network is only described. */
-static float *add_tensor(icn_net *net, const char *name, int rank, const int64_t *dim) {
+/* A new initialiser of floats with these values (NULL: nothing is made). */
+static void add_tensor(icn_net *net, const char *name, icn_dtype dtype, const icn_shape *shape, const void *data) {
   icn_source *source = net->source;
-  if (net->status != ICN_OK || net->describe) return NULL;
+  if (net->status != ICN_OK || net->describe || data == NULL) return;
   icn_source_tensor *tensors =
       icn_arena_grow(&source->arena, source->tensors, source->tensor_count, &net->tensor_capacity, sizeof *tensors);
   if (tensors == NULL) icn_net_no_memory(net, net->tensor_capacity * sizeof *tensors);
-  if (tensors == NULL) return NULL;
+  if (tensors == NULL) return;
   source->tensors = tensors;
-  icn_source_tensor *tensor = &tensors[source->tensor_count];
-  tensor->name = name;
-  tensor->onnx_type = TYPE_FLOAT;
-  tensor->dtype = ICN_F32;
-  tensor->supported = true;
-  tensor->shape = icn_shape_make(rank, dim);
-  float *data = icn_net_allocate(net, (size_t)icn_shape_elems(&tensor->shape), sizeof *data);
-  tensor->data = data;
-  source->tensor_count += data != NULL;
-  return data;
+  tensors[source->tensor_count++] =
+      (icn_source_tensor){.name = name, .onnx_type = TYPE_FLOAT, .dtype = dtype, .supported = true, .shape = *shape, .data = data};
+}
+
+/* Its values are yet to be written. NULL after a failure, and where the network is only described. */
+static float *made_tensor(icn_net *net, const char *name, const icn_shape *shape) {
+  float *data = net->describe ? NULL : icn_net_allocate(net, (size_t)icn_shape_elems(shape), sizeof *data);
+  add_tensor(net, name, ICN_F32, shape, data);
+  return net->status == ICN_OK ? data : NULL;
+}
+
+/* The same where weights are generated; those of a file are taken as they are. */
+static float *generated_tensor(icn_net *net, const char *name, const icn_shape *shape) {
+  if (net->stored == NULL || net->describe || net->status != ICN_OK) return made_tensor(net, name, shape);
+  const icn_stored_tensor *tensor = icn_net_take_stored(net, name, shape, false);
+  if (tensor != NULL) add_tensor(net, name, tensor->dtype, shape, tensor->data);
+  return NULL;
 }
 
 /* The sum of the four quarters of a number, minus its mean: the standard deviation is sqrt(4 * (65536^2 - 1) / 12). */
@@ -63,20 +70,34 @@ static void bell_weights(float *data, uint64_t state, int64_t sets, int64_t fan_
 }
 
 const char *icn_net_bell_tensor(icn_net *net, const char *name, int rank, const int64_t *dim, double gain) {
-  icn_shape set = icn_shape_make(rank - 1, dim + 1);
-  float *data = add_tensor(net, name, rank, dim);
+  const icn_shape set = icn_shape_make(rank - 1, dim + 1), shape = icn_shape_make(rank, dim);
+  float *data = generated_tensor(net, name, &shape);
   net->parameters += (uint64_t)(dim[0] * icn_shape_elems(&set));
   if (data != NULL) bell_weights(data, stream_start(net, name), dim[0], icn_shape_elems(&set), gain);
   return name;
 }
 
-const char *icn_net_statistic(icn_net *net, const char *name, int64_t elems, float middle, float spread) {
-  float *data = add_tensor(net, name, 1, &elems);
-  uint64_t state = stream_start(net, name);
-  for (int64_t i = 0; data != NULL && i < elems; i++) {
+static void uniform_weights(float *data, uint64_t state, int64_t elems, float middle, float spread) {
+  for (int64_t i = 0; i < elems; i++) {
     int32_t step = (int32_t)(next_number(&state) >> 48) - 32768;
     data[i] = middle + (float)step * (1.0f / 32768.0f) * spread;
   }
+}
+
+const char *icn_net_statistic(icn_net *net, const char *name, int64_t elems, float middle, float spread) {
+  const icn_shape shape = icn_shape_make(1, &elems);
+  float *data = generated_tensor(net, name, &shape);
+  if (data != NULL) uniform_weights(data, stream_start(net, name), elems, middle, spread);
+  return name;
+}
+
+const char *icn_net_scale_tensor(icn_net *net, const char *name, int64_t elems, float middle, float spread) {
+  const icn_shape shape = icn_shape_make(1, &elems);
+  if (net->stored == NULL || net->describe || net->status != ICN_OK) return icn_net_uniform_tensor(net, name, elems, middle, spread);
+  const icn_stored_tensor *tensor = icn_net_take_stored(net, name, &shape, true);
+  float *ones = tensor == NULL ? made_tensor(net, name, &shape) : NULL;
+  if (tensor != NULL) add_tensor(net, name, tensor->dtype, &shape, tensor->data);
+  for (int64_t i = 0; ones != NULL && i < elems; i++) ones[i] = 1.0f;
   return name;
 }
 
@@ -86,8 +107,8 @@ const char *icn_net_uniform_tensor(icn_net *net, const char *name, int64_t elems
 }
 
 const char *icn_net_constant(icn_net *net, const char *name, int rank, const int64_t *dim, const float *values) {
-  icn_shape shape = icn_shape_make(rank, dim);
-  float *data = add_tensor(net, name, rank, dim);
+  const icn_shape shape = icn_shape_make(rank, dim);
+  float *data = made_tensor(net, name, &shape);
   if (data != NULL) memcpy(data, values, (size_t)icn_shape_elems(&shape) * sizeof *data);
   return name;
 }

@@ -235,6 +235,13 @@ float icn_const_f32(const icn_value *value, int64_t i) {
       LOAD(uint16_t, x, value, i);
       return icn_half_to_float(x);
     }
+    case ICN_BF16: { /* the upper half of a float */
+      LOAD(uint16_t, x, value, i);
+      const uint32_t bits = (uint32_t)x << 16;
+      float whole;
+      memcpy(&whole, &bits, sizeof whole);
+      return whole;
+    }
     case ICN_F64: {
       LOAD(double, x, value, i);
       return (float)x;

@@ -329,7 +329,7 @@ static icn_status add_outputs(icn_importer *im, icn_error *error) {
     int value = value_of(im, name);
     if (!icn_im_ok(im)) return im->status;
     icn_dtype dtype = graph->values[value].dtype;
-    ICN_REQUIRE(dtype == ICN_F32 || dtype == ICN_F16 || dtype == ICN_F64, ICN_UNSUPPORTED,
+    ICN_REQUIRE(icn_dtype_is_float(dtype), ICN_UNSUPPORTED,
                 "the graph output '%.100s' has element type %s; only float outputs are supported", name, icn_dtype_name(dtype));
     graph->output_names[o] = icn_arena_text(&graph->arena, name, strlen(name));
     ICN_REQUIRE(graph->output_names[o] != NULL, ICN_NO_MEMORY, "out of memory: the graph output '%.100s'", name);

@@ -34,8 +34,7 @@ bool icn_im_is_constant(const icn_importer *im, int value) { return value != ICN
 
 bool icn_im_is_float(const icn_importer *im, int value) {
   if (value == ICN_NO_VALUE) return false;
-  icn_dtype dtype = im->graph->values[value].dtype;
-  return dtype == ICN_F32 || dtype == ICN_F16 || dtype == ICN_F64;
+  return icn_dtype_is_float(im->graph->values[value].dtype);
 }
 
 const icn_source_attr *icn_im_attr(const icn_importer *im, const char *name) {

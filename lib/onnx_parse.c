@@ -46,6 +46,7 @@ static const char *other_kind(const uint8_t *data, size_t bytes) {
       {0, 4, "\x89HDF", "an HDF5 file (Keras saves these; convert the model to ONNX)"},
       {4, 4, "TFL3", "a TensorFlow Lite model"},
       {0, 4, "GGUF", "a GGUF model"},
+      {4, 6, "\0\0\0\0{\"", "a safetensors file, which has weights and no network (a built-in network takes them)"},
       {0, 6, "\x93NUMPY", "a NumPy array"},
       {0, 2, "\x1f\x8b", "compressed by gzip"},
       {0, 4,

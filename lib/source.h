@@ -4,6 +4,7 @@
 #define ICN_LIB_SOURCE_H
 
 #include "graph.h"
+#include "safetensors.h"
 
 typedef struct icn_source_tensor {
   const char *name;
@@ -88,10 +89,11 @@ typedef struct icn_external {
  * before anything is allocated. Fails: ICN_FORMAT, ICN_UNSUPPORTED (opset, external data), ICN_NO_MEMORY. */
 icn_status icn_onnx_parse(const void *data, size_t bytes, const icn_external *external, icn_source *source, icn_error *error);
 
-/* A built-in network: `spec` is what follows "builtin:", e.g. "inception_v3:input=299,classes=1000,seed=1". Weights come from an integer
- * generator, the same bits everywhere, scaled so that activations keep their range. Fails: ICN_ARGUMENT (names and options that exist are
- * listed, and the smallest input), ICN_NO_MEMORY. */
-icn_status icn_builtin_make(const char *spec, icn_source *source, icn_error *error);
+/* A built-in network: `spec` is what follows "builtin:", e.g. "inception_v3:input=299,classes=1000,seed=1". `weights`, which must outlive
+ * the source, are taken by name, where they lie. NULL: they come from an integer generator, the same bits everywhere, scaled so that
+ * activations keep their range. Fails: ICN_ARGUMENT (names and options that exist are listed, and the smallest input), ICN_FORMAT (weights
+ * that do not fit), ICN_NO_MEMORY. */
+icn_status icn_builtin_make(const char *spec, const icn_safetensors *weights, icn_source *source, icn_error *error);
 /* Only its layers: the list and all that it refers to lie in the source's arena. */
 icn_status icn_builtin_layers(const char *spec, icn_source *source, const icn_builtin_layer **layers, size_t *count, icn_error *error);
 

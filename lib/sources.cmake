@@ -91,6 +91,8 @@ set(ICN_LIB_SOURCES
   lib/onnx_tensor.c
   lib/onnx_node.c
   lib/onnx_parse.c
+  lib/onnx_write.c
+  lib/safetensors.c
   lib/passes.c
   lib/pass_support.c
   lib/pass_identity.c
@@ -118,6 +120,7 @@ set(ICN_LIB_SOURCES
   lib/builtin.c
   lib/builtin_net.c
   lib/builtin_weights.c
+  lib/builtin_stored.c
   lib/builtin_options.c
   lib/builtin_googlenet.c
   lib/builtin_bn_inception.c

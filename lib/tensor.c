@@ -7,12 +7,14 @@ static const struct {
   const char *name;
   size_t bytes;
 } DTYPES[ICN_DTYPE_COUNT] = {
-    [ICN_F32] = {"float32", 4}, [ICN_F16] = {"float16", 2}, [ICN_F64] = {"float64", 8}, [ICN_I64] = {"int64", 8},
-    [ICN_I32] = {"int32", 4},   [ICN_I8] = {"int8", 1},     [ICN_U8] = {"uint8", 1},    [ICN_BOOL] = {"bool", 1},
+    [ICN_F32] = {"float32", 4}, [ICN_F16] = {"float16", 2}, [ICN_F64] = {"float64", 8},
+    [ICN_I64] = {"int64", 8},   [ICN_I32] = {"int32", 4},   [ICN_I8] = {"int8", 1},
+    [ICN_U8] = {"uint8", 1},    [ICN_BOOL] = {"bool", 1},   [ICN_BF16] = {"bfloat16", 2},
 };
 
 size_t icn_dtype_bytes(icn_dtype dtype) { return DTYPES[dtype].bytes; }
 const char *icn_dtype_name(icn_dtype dtype) { return DTYPES[dtype].name; }
+bool icn_dtype_is_float(icn_dtype dtype) { return dtype == ICN_F32 || dtype == ICN_F16 || dtype == ICN_F64 || dtype == ICN_BF16; }
 
 int64_t icn_shape_elems(const icn_shape *shape) {
   int64_t elems = 1;

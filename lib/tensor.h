@@ -4,11 +4,12 @@
 
 #include "base.h"
 
-typedef enum icn_dtype { ICN_F32 = 0, ICN_F16, ICN_F64, ICN_I64, ICN_I32, ICN_I8, ICN_U8, ICN_BOOL, ICN_DTYPE_COUNT } icn_dtype;
+typedef enum icn_dtype { ICN_F32 = 0, ICN_F16, ICN_F64, ICN_I64, ICN_I32, ICN_I8, ICN_U8, ICN_BOOL, ICN_BF16, ICN_DTYPE_COUNT } icn_dtype;
 
 /* Bytes of one element. */
 size_t icn_dtype_bytes(icn_dtype dtype);
 const char *icn_dtype_name(icn_dtype dtype);
+bool icn_dtype_is_float(icn_dtype dtype);
 
 /* dim[0..rank), in the model's order (rank 4: n, c, h, w). Rank 0 is a scalar. Unused dims are 0, so shapes compare with memcmp. */
 typedef struct icn_shape {

@@ -27,7 +27,7 @@ const char *cache_fill_option(const session_options *o) {
       {"device", o->device != NULL},         {"batch", o->batch != 0},         {"cores", o->cores != 0},
       {"memory-limit", o->memory_limit > 0}, {"tuning", o->tune_file != NULL}, {"shape", o->shapes.count > 0},
       {"passes-off", o->passes_off != NULL}, {"rows", o->rows != NULL},        {"exact", o->exact},
-      {"precision", o->precision != NULL},
+      {"precision", o->precision != NULL},   {"weights", o->weights != NULL},
   };
   for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
     if (options[i].given) return options[i].name;
@@ -79,7 +79,7 @@ static int fill_one(fill *f, const char *path, const icn_device *device) {
   if (icn_device_get_info(device).kind == ICN_DEVICE_REFERENCE)
     return tool_usage("cache fill: the reference device is plain C and keeps nothing");
   int code = count_entries(f->s.context, &before);
-  if (code == TOOL_OK) code = session_load_model(&f->s, path, &model);
+  if (code == TOOL_OK) code = session_load_model(&f->s, f->options, path, &model);
   if (code == TOOL_OK) code = session_executor(&f->s, f->options, model, device, false, false, &executor);
   icn_executor_destroy(executor);
   icn_model_destroy(model);

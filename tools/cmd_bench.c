@@ -317,7 +317,7 @@ static int bench_model(bench *b) {
   table t;
   static const char *const headings[] = {"device", "name", "batch", "median", "least", "spread", "runs", "per second", "GFLOP/s", "memory"};
   int code = session_open(&b->s, "bench", &b->so);
-  if (code == TOOL_OK) code = session_load_model(&b->s, b->model_path, &b->model);
+  if (code == TOOL_OK) code = session_load_model(&b->s, &b->so, b->model_path, &b->model);
   if (code != TOOL_OK) return code;
   cJSON *root = cJSON_CreateObject();
   cJSON_AddStringToObject(root, "model", b->model_path);

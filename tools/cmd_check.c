@@ -218,7 +218,7 @@ static int check_model(check *c, const char *path) {
   if (code == TOOL_OK) code = session_open(&c->s, "check", &c->so);
   if (code == TOOL_OK && icn_device_get_info(c->s.devices[0]).kind == ICN_DEVICE_REFERENCE)
     code = tool_usage("check: the reference is what devices are compared with; name an OpenCL device");
-  if (code == TOOL_OK) code = session_load_model(&c->s, path, &c->model);
+  if (code == TOOL_OK) code = session_load_model(&c->s, &c->so, path, &c->model);
   if (code == TOOL_OK && c->image != NULL) code = recipe_make("check", &c->ro, c->model, &c->recipe, &origin);
   if (code == TOOL_OK) code = run_reference(c);
   if (code != TOOL_OK) return code;

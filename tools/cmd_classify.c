@@ -154,7 +154,7 @@ static int classify_all(classify *c, const text_list *images) {
   if (code == TOOL_OK && c->labels_path != NULL) code = labels_load(c->labels_path, &c->l);
   if (code == TOOL_OK) code = session_open(&c->s, "classify", &c->so);
   if (code == TOOL_OK) code = decode_images(c, images);
-  if (code == TOOL_OK) code = session_load_model(&c->s, c->model_path, &c->model);
+  if (code == TOOL_OK) code = session_load_model(&c->s, &c->so, c->model_path, &c->model);
   if (code == TOOL_OK) code = recipe_make("classify", &c->ro, c->model, &c->recipe, &c->origin);
   if (code == TOOL_OK && session_batch_is_open(&c->s, c->model)) c->so.batch = crops_batch(c->crops);
   if (code != TOOL_OK) return code;
@@ -212,6 +212,7 @@ const command command_classify = {
     "in percent when they are probabilities; --json has all digits. How the picture becomes the network's input is its recipe: each model "
     "was trained with one, and with another one the answers get worse or wrong. The recipe that was used is printed.",
     "  clinception classify --model inception_v3.onnx --labels imagenet.txt cat.jpg dog.png\n"
+    "  clinception classify --model builtin:inception_v3 --weights tf_in1k.safetensors --preprocess tf-slim cat.jpg\n"
     "  clinception classify --model googlenet.onnx --preprocess torchvision --top 1 --json cat.jpg\n"
     "  clinception classify --model googlenet.onnx --preprocess torchvision --crops 10 cat.jpg\n"
     "  clinception classify --model own.onnx --mean 127.5 --std 127.5 --scale 1 --resize bilinear --crop 87.5% cat.jpg\n",

@@ -124,7 +124,9 @@ static int list_models(const models *m) {
     root = NULL;
   } else if (code == TOOL_OK) {
     table_print(&t);
-    printf("\nEach is accepted wherever a model file is, as builtin:NAME or builtin:NAME:option=value,...; its weights are synthetic.\n");
+    printf(
+        "\nEach is accepted wherever a model file is, as builtin:NAME or builtin:NAME:option=value,...; its weights are "
+        "synthetic, or those of --weights FILE.safetensors.\n");
   }
   cJSON_Delete(root);
   table_fini(&t);

@@ -118,7 +118,7 @@ static int plan_model(plan *p, const char *path) {
   int code = p->device_file != NULL ? read_device_file(p->device_file, &device_text) : TOOL_OK;
   if (p->device_file != NULL) p->so.device = "reference"; /* this machine needs no OpenCL then */
   if (code == TOOL_OK) code = session_open(&p->s, "plan", &p->so);
-  if (code == TOOL_OK) code = session_load_model(&p->s, path, &p->model);
+  if (code == TOOL_OK) code = session_load_model(&p->s, &p->so, path, &p->model);
   options.batch = p->so.batch;
   options.shapes = p->s.shapes;
   options.shape_count = p->s.shape_count;

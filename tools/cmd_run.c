@@ -276,7 +276,7 @@ static int run_on(job *j, const icn_device *device, bool is_first) {
 
 static int run_model(job *j, const char *path) {
   int code = session_open(&j->s, "run", &j->so);
-  if (code == TOOL_OK) code = session_load_model(&j->s, path, &j->model);
+  if (code == TOOL_OK) code = session_load_model(&j->s, &j->so, path, &j->model);
   if (code == TOOL_OK) code = check_output_names(j);
   if (code == TOOL_OK) code = load_inputs(j);
   if (code == TOOL_OK) code = take_shapes(j);

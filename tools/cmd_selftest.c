@@ -123,7 +123,7 @@ static int test_model(selftest *t, const char *path) {
   for (size_t i = 0; i < t->s.device_count && code == TOOL_OK; i++)
     if (icn_device_get_info(t->s.devices[i]).kind == ICN_DEVICE_REFERENCE)
       code = tool_usage("selftest: the reference is what kernels are compared with; name an OpenCL device");
-  if (code == TOOL_OK) code = session_load_model(&t->s, path, &t->model);
+  if (code == TOOL_OK) code = session_load_model(&t->s, &t->so, path, &t->model);
   if (code == TOOL_OK && t->json) results = cJSON_CreateArray();
   for (size_t i = 0; i < t->s.device_count && code == TOOL_OK; i++) {
     code = test_device(t, t->s.devices[i], results);

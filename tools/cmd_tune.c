@@ -150,6 +150,7 @@ static void release(tune *t) {
 /* What the options say together. */
 static int check_usage(const tune *t) {
   if (!t->all && t->models.count != 1) return tool_usage("tune: expected one model or --all, got %zu models", t->models.count);
+  if (t->all && t->so.weights != NULL) return tool_usage("tune: --weights belongs to one model, and --all has several");
   if (t->all && t->so.shapes.count > 0) return tool_usage("tune: --shape belongs to one model, and --all has several");
   if (t->so.rows != NULL || t->so.exact)
     return tool_usage("tune: --rows and --exact are for later: a plan takes the fastest of the rows that they leave");

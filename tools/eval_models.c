@@ -11,7 +11,7 @@ int eval_load_models(evaluation *e, const text_list *paths) {
   for (size_t i = 0; i < paths->count && code == TOOL_OK; i++) {
     eval_model *m = &e->models[e->model_count++];
     m->path = paths->items[i];
-    code = session_load_model(&e->s, m->path, &m->model);
+    code = session_load_model(&e->s, &e->o.session, m->path, &m->model);
     if (code == TOOL_OK) code = recipe_make("evaluate", &e->o.recipe, m->model, &m->recipe, &m->origin);
   }
   return code;

@@ -57,13 +57,14 @@ static char *hash_of_data(const dataset *d) {
   return text;
 }
 
-/* Of the model's file; a built-in network is its name. */
-static int hash_of_model(const char *path, char **text) {
+/* Of the model's file; a built-in network is its name, and the file that its weights come from. */
+static int hash_of_model(const char *path, const char *weights, char **text) {
   icn_error error;
   icn_mapping mapping;
   if (strncmp(path, "builtin:", 8) == 0) {
-    *text = tool_format("built-in");
-    return TOOL_OK;
+    path = weights;
+    *text = weights == NULL ? tool_format("built-in") : NULL;
+    if (weights == NULL) return TOOL_OK;
   }
   if (icn_os_map(path, &mapping, &error) != ICN_OK) return tool_error(&error);
   *text = hash_text(mapping.data, mapping.bytes);
@@ -71,10 +72,10 @@ static int hash_of_model(const char *path, char **text) {
   return TOOL_OK;
 }
 
-static int describe_model(const eval_model *m, growing *head) {
+static int describe_model(const eval_model *m, const char *weights, growing *head) {
   char recipe[256], *hash = NULL;
   icn_error error;
-  const int code = hash_of_model(m->path, &hash);
+  const int code = hash_of_model(m->path, weights, &hash);
   if (code != TOOL_OK) return code;
   if (icn_preprocess_text(&m->recipe, recipe, sizeof recipe, &error) != ICN_OK) return tool_error(&error);
   grow_line(head, tool_format("model: %s (%s)", m->path, hash));
@@ -93,7 +94,7 @@ static int describe(const evaluation *e, char **text) {
   grow_line(&head, tool_format("crops: %ld", e->o.crops));
   grow_line(&head, tool_format("precision: %s", session_precision(&e->o.session) == ICN_PRECISION_FP16W ? "fp16w" : "fp32"));
   grow_line(&head, tool_format("background: %s", e->o.background ? "yes" : "no"));
-  for (size_t i = 0; i < e->model_count && code == TOOL_OK; i++) code = describe_model(&e->models[i], &head);
+  for (size_t i = 0; i < e->model_count && code == TOOL_OK; i++) code = describe_model(&e->models[i], e->o.session.weights, &head);
   grow(&head, END_OF_HEAD);
   free(hash);
   *text = head.text;

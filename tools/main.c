@@ -8,7 +8,7 @@
 
 static const command *const commands[] = {&command_devices, &command_classify, &command_evaluate,   &command_run,    &command_bench,
                                           &command_plan,    &command_check,    &command_tune,       &command_report, &command_models,
-                                          &command_cache,   &command_selftest, &command_quarantine, &command_recipe};
+                                          &command_cache,   &command_selftest, &command_quarantine, &command_recipe, &command_convert};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(void) {

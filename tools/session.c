@@ -162,10 +162,14 @@ const char *device_title(const icn_device *device, char text[DEVICE_TITLE_BYTES]
   return text;
 }
 
-int session_load_model(const session *s, const char *path, icn_model **model) {
+int session_load_model(const session *s, const session_options *options, const char *path, icn_model **model) {
   icn_error error;
-  if (icn_model_load(s->context, path, model, &error) != ICN_OK) return tool_error(&error);
-  return TOOL_OK;
+  const char *weights = options->weights;
+  if (weights != NULL && strncmp(path, "builtin:", strlen("builtin:")) != 0)
+    return tool_usage("--weights is for built-in networks (builtin:inception_v3); '%s' has its own", path);
+  const icn_status status =
+      weights != NULL ? icn_model_load_builtin(s->context, path, weights, model, &error) : icn_model_load(s->context, path, model, &error);
+  return status == ICN_OK ? TOOL_OK : tool_error(&error);
 }
 
 bool session_batch_is_open(const session *s, const icn_model *model) {

@@ -6,6 +6,7 @@
 
 typedef struct session_options {
   const char *device, *passes_off, *rows, *precision, *schedule;
+  const char *weights; /* of a built-in network, NULL: generated ones */
   bool exact;
   long cores, batch, window;
   uint64_t memory_limit;    /* 0: none */
@@ -24,6 +25,8 @@ typedef struct session_options {
 #define SESSION_CORES_OPTION(s)                                                                                                         \
   {"cores", "N", OPTION_INTEGER, &(s).cores, 1, 65536, "use only N of a CPU device's cores"}
 #define SESSION_MODEL_OPTIONS(s)                                                                                                        \
+  {"weights", "FILE", OPTION_TEXT, &(s).weights, 0, 0,                                                                                  \
+   "the weights of a built-in network, a safetensors file with PyTorch's names (torchvision, timm); there are as many classes as it has. torchvision's own want builtin:NAME:transform_input=1"}, \
   {"shape", "[NAME=]SHAPE", OPTION_TEXTS, &(s).shapes, 0, 0,                                                                            \
    "the shape of an input that the model leaves open, such as image=1x3x299x299; NAME may be left out when there is one input"},        \
   {"passes-off", "LIST", OPTION_TEXT, &(s).passes_off, 0, 0, "leave out these graph passes, separated by commas, or all"},              \
@@ -80,7 +83,7 @@ enum { DEVICE_TITLE_BYTES = 160 };
 /* "device 0: NAME" */
 const char *device_title(const icn_device *device, char text[DEVICE_TITLE_BYTES]);
 
-int session_load_model(const session *s, const char *path, icn_model **model);
+int session_load_model(const session *s, const session_options *options, const char *path, icn_model **model);
 /* Do the model and --shape leave the batch open? Otherwise one that is asked for is an error. */
 bool session_batch_is_open(const session *s, const icn_model *model);
 /* An executor for devices[index]. */

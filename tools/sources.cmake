@@ -9,6 +9,7 @@ set(ICN_TOOL_SOURCES
   tools/cmd_cache.c
   tools/cmd_check.c
   tools/cmd_classify.c
+  tools/cmd_convert.c
   tools/cmd_devices.c
   tools/cmd_evaluate.c
   tools/dataset.c

@@ -63,7 +63,7 @@ static bool batch_is_open(const icn_model *model) {
 /* One model, in the batches of --all where it leaves that open and --batch does not say which. */
 static int plan_model(tune *t, const char *path) {
   icn_model *model = NULL;
-  int code = session_load_model(&t->s, path, &model);
+  int code = session_load_model(&t->s, &t->so, path, &model);
   const size_t count = code == TOOL_OK && t->all && t->so.batch == 0 && batch_is_open(model) ? BATCH_COUNT : 1;
   for (size_t i = 0; i < count && code == TOOL_OK; i++) code = plan_one(t, model, path, count > 1 ? BATCHES[i] : t->so.batch);
   icn_model_destroy(model);

@@ -219,8 +219,25 @@ typedef struct icn_tensor_info {
  * context. Fails: ICN_IO, ICN_FORMAT (damaged), ICN_UNSUPPORTED (operator or attribute; the sentence names the node), ICN_ARGUMENT (no such
  * built-in network or option; the sentence lists what there is), ICN_NO_MEMORY. */
 ICN_API icn_status icn_model_load(icn_context *context, const char *path, icn_model **model, icn_error *error);
-/* The same from `bytes` bytes of memory (BORROWED until the model is destroyed). External data are refused. */
+/* A built-in network with the weights of a safetensors file: `network` is as icn_model_load takes it; "builtin:" may be left out. Tensors
+ * are found by name: torchvision's inception_v3 and timm's (inception_v3 with any of its weights) fit "inception_v3", torchvision's
+ * googlenet fits "googlenet_bn"; for every network the names are those of its layers (icn_builtin_describe) with ".weight" and ".bias"
+ * behind, in convolutions with batch normalisation ".conv.weight", ".bn.weight", ".bn.bias", ".bn.running_mean" and ".bn.running_var";
+ * orders are PyTorch's (convolutions [out][in][height][width], matrices [out][in]), types F32, F64, F16 or BF16. The file must have all of
+ * them and no others, but: where it has no batch normalisation's weight (scale) at all, as TF-slim's networks, they are 1; counters
+ * (num_batches_tracked) and, without "aux=1", auxiliary heads are left. Without "classes=N" there are as many classes as the file has: 1000
+ * for ImageNet, 1001 where, as in TensorFlow's, class 0 is the background. torchvision's networks with the weights that it offers turn
+ * their input first: "transform_input=1". Weights of NULL: generated ones, as icn_model_load has them.
+ * The file is mapped and read in place, so it must stay as it is while the model lives. *model is NEW; it refers to the context. Fails:
+ * ICN_IO, ICN_FORMAT (no safetensors file, or a damaged one; weights that do not fit: the sentence counts what is missing, what has another
+ * shape and what is left over, and names some), ICN_UNSUPPORTED, ICN_ARGUMENT (no such network or option), ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_load_builtin(icn_context *context, const char *network, const char *weights, icn_model **model,
+                                          icn_error *error);
+/* icn_model_load from `bytes` bytes of memory (BORROWED until the model is destroyed). External data are refused. */
 ICN_API icn_status icn_model_load_memory(icn_context *context, const void *data, size_t bytes, icn_model **model, icn_error *error);
+/* Writes a built-in network, with the weights that it was loaded with (as float32), to an ONNX file for other runtimes; nothing is there
+ * when it fails. Fails: ICN_UNSUPPORTED (the model is not a built-in network; more than 2 GiB), ICN_IO, ICN_NO_MEMORY. */
+ICN_API icn_status icn_model_save_onnx(const icn_model *model, const char *path, icn_error *error);
 ICN_API void icn_model_destroy(icn_model *model);
 ICN_API size_t icn_model_input_count(const icn_model *model);
 ICN_API icn_tensor_info icn_model_input(const icn_model *model, size_t index);

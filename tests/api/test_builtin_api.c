@@ -1,6 +1,7 @@
 /* The built-in networks through the public API: names, options, descriptions; loading them; misuse. */
 #include "clinception/clinception.h"
 #include "support/icn_test.h"
+#include "support/safetensors_writer.h"
 
 static int set_up(void **state) {
   static icn_context *context;
@@ -100,6 +101,102 @@ static void descriptions_without_the_prefix(void **state) {
   icn_description_destroy(description);
 }
 
+/* ------------------------------------------------------ weights from a file */
+
+enum { CLASSES = 5, PIXELS = 3 * 48 * 48 };
+
+static void write_file(const char *path, const void *data, size_t bytes) {
+  FILE *file = fopen(path, "wb");
+  if (file == NULL || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) fail_msg("cannot write '%s'", path);
+}
+
+static void run_once(icn_context *context, icn_model *model, float *probabilities) {
+  icn_error error;
+  icn_executor *executor = NULL;
+  icn_executor_options options;
+  float image[PIXELS];
+  for (int i = 0; i < PIXELS; i++) image[i] = (float)(i * 37 % 101) / 101.0f;
+  icn_executor_options_init(&options);
+  assert_int_equal(icn_context_find_device(context, "reference", &options.device, &error), ICN_OK);
+  if (icn_executor_create(model, &options, &executor, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_executor_run(executor, (const float *const[]){image}, (float *const[]){probabilities}, &error) != ICN_OK)
+    fail_msg("%s", error.message);
+  icn_executor_destroy(executor);
+}
+
+/* A network with the weights of a file computes what those weights say, to the last bit. */
+static void weights_of_a_file_are_the_networks(void **state) {
+  static const char PATH[] = "test_builtin_api.safetensors", SPEC[] = "builtin:googlenet_bn:width=0.1,input=48";
+  icn_error error;
+  icn_model *stored = NULL, *generated = NULL, *other = NULL;
+  float results[3][CLASSES];
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=5,seed=9", PATH));
+  if (icn_model_load_builtin(*state, SPEC, PATH, &stored, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(icn_model_load(*state, "builtin:googlenet_bn:width=0.1,input=48,classes=5,seed=9", &generated, &error), ICN_OK);
+  assert_int_equal(icn_model_load_builtin(*state, "googlenet_bn:width=0.1,input=48,classes=5", NULL, &other, &error), ICN_OK);
+  run_once(*state, stored, results[0]);
+  run_once(*state, generated, results[1]);
+  run_once(*state, other, results[2]);
+  assert_memory_equal(results[0], results[1], sizeof results[0]);
+  assert_memory_not_equal(results[0], results[2], sizeof results[0]);
+  /* and so does the ONNX file that is written of it */
+  static const char ONNX[] = "test_builtin_api.onnx";
+  icn_model *read = NULL;
+  if (icn_model_save_onnx(stored, ONNX, &error) != ICN_OK) fail_msg("%s", error.message);
+  if (icn_model_load(*state, ONNX, &read, &error) != ICN_OK) fail_msg("%s", error.message);
+  run_once(*state, read, results[2]);
+  assert_memory_equal(results[0], results[2], sizeof results[0]);
+  assert_int_equal(icn_model_save_onnx(read, ONNX, &error), ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "only built-in networks"));
+  assert_int_equal(icn_model_save_onnx(stored, "not-there/model.onnx", &error), ICN_IO);
+  assert_int_equal(icn_model_save_onnx(stored, NULL, &error), ICN_ARGUMENT);
+  assert_int_equal(icn_model_save_onnx(NULL, ONNX, NULL), ICN_ARGUMENT);
+  icn_model_destroy(read);
+  remove(ONNX);
+  icn_model_destroy(stored);
+  icn_model_destroy(generated);
+  icn_model_destroy(other);
+  remove(PATH);
+}
+
+static void weights_that_do_not_fit_are_explained(void **state) {
+  static const char PATH[] = "test_builtin_api_bad.safetensors";
+  icn_error error;
+  icn_model *model = (icn_model *)(uintptr_t)1;
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,classes=5", PATH));
+  const struct {
+    const char *network, *weights;
+    icn_status status;
+    const char *words;
+  } cases[] = {
+      {"builtin:inception_v3", PATH, ICN_FORMAT,
+       "'test_builtin_api_bad.safetensors': the weights do not fit the built-in network inception_v3"},
+      {"googlenet_bn:classes=5", PATH, ICN_FORMAT,
+       "have another shape or type; other: conv1.conv.weight (6x3x7x7 of F32 instead of 64x3x7x7"},
+      {"googlenet_bn:width=0.1,seed=2", PATH, ICN_ARGUMENT, "'googlenet_bn:width=0.1,seed=2': the option seed"},
+      {"resnet", PATH, ICN_ARGUMENT, "there is no built-in network 'resnet'"},
+      {"model.onnx", PATH, ICN_ARGUMENT, "there is no built-in network 'model.onnx'"},
+      {"googlenet_bn", "not-there.safetensors", ICN_IO, "not-there.safetensors"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_int_equal(icn_model_load_builtin(*state, cases[i].network, cases[i].weights, &model, &error), cases[i].status);
+    if (strstr(error.message, cases[i].words) == NULL) fail_msg("'%s' is not in '%s'", cases[i].words, error.message);
+    assert_null(model);
+  }
+  write_file(PATH, "", 0);
+  assert_int_equal(icn_model_load_builtin(*state, "googlenet_bn", PATH, &model, &error), ICN_FORMAT);
+  assert_non_null(strstr(error.message, "begins with 8 bytes"));
+  write_file(PATH, "\x02\0\0\0\0\0\0\0{}", 10);
+  assert_int_equal(icn_model_load_builtin(*state, "googlenet_bn", PATH, &model, &error), ICN_FORMAT);
+  assert_non_null(strstr(error.message, "are missing"));
+  remove(PATH);
+  assert_int_equal(icn_model_load_builtin(NULL, "googlenet_bn", PATH, &model, &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "context is NULL"));
+  assert_int_equal(icn_model_load_builtin(*state, NULL, PATH, &model, &error), ICN_ARGUMENT);
+  assert_non_null(strstr(error.message, "network is NULL"));
+  assert_int_equal(icn_model_load_builtin(*state, "googlenet_bn", PATH, NULL, NULL), ICN_ARGUMENT);
+}
+
 static void misuse_is_explained(void **state) {
   icn_error error;
   icn_description *description = (icn_description *)(uintptr_t)1;
@@ -133,6 +230,8 @@ int main(void) {
       cmocka_unit_test(heads_for_training_are_further_outputs),
       cmocka_unit_test(classify_takes_the_classifier),
       cmocka_unit_test(descriptions_without_the_prefix),
+      cmocka_unit_test(weights_of_a_file_are_the_networks),
+      cmocka_unit_test(weights_that_do_not_fit_are_explained),
       cmocka_unit_test(misuse_is_explained),
   };
   return cmocka_run_group_tests_name("builtin_api", tests, set_up, tear_down);

@@ -132,8 +132,9 @@ icn_status test_network_load(const char *name, int64_t batch, test_network *netw
   memset(network, 0, sizeof *network);
   icn_source_init(&network->source, &allocator);
   icn_graph_init(&network->graph, &allocator);
-  icn_status status = strncmp(name, BUILTIN, sizeof BUILTIN - 1) == 0 ? icn_builtin_make(name + sizeof BUILTIN - 1, &network->source, error)
-                                                                      : load_file(name, network, error);
+  icn_status status = strncmp(name, BUILTIN, sizeof BUILTIN - 1) == 0
+                          ? icn_builtin_make(name + sizeof BUILTIN - 1, NULL, &network->source, error)
+                          : load_file(name, network, error);
   if (status == ICN_OK) status = icn_import(&network->source, NULL, 0, batch, &network->graph, error);
   if (status == ICN_OK) status = icn_passes_run(&network->graph, NULL, NULL, error);
   if (status != ICN_OK) test_network_unload(network);

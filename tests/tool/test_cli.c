@@ -3,6 +3,7 @@
 #include "support/cli.h"
 
 #include "npy.h"
+#include "support/safetensors_writer.h"
 
 static void write_npy(const char *name, int rank, const int64_t *dim, const float *data) {
   char path[600];
@@ -47,8 +48,8 @@ static int remove_folder(void **state) {
 
 static void help_teaches(void **state) {
   (void)state;
-  static const char *const names[] = {"devices", "classify", "run",      "bench",      "plan",  "check",  "tune",
-                                      "report",  "models",   "selftest", "quarantine", "cache", "recipe", "evaluate"};
+  static const char *const names[] = {"devices", "classify", "run",        "bench", "plan",   "check",    "tune",   "report",
+                                      "models",  "selftest", "quarantine", "cache", "recipe", "evaluate", "convert"};
   enum { NAMES = sizeof names / sizeof names[0] };
   SUCCEEDS("$T --help");
   for (size_t i = 0; i < NAMES; i++) assert_says(names[i]);
@@ -57,7 +58,7 @@ static void help_teaches(void **state) {
     SUCCEEDS("$T %s --help", names[i]);
     assert_says("usage: clinception ");
     const bool any_device = strcmp(names[i], "quarantine") == 0 || strcmp(names[i], "models") == 0 || strcmp(names[i], "cache") == 0 ||
-                            strcmp(names[i], "recipe") == 0;
+                            strcmp(names[i], "recipe") == 0 || strcmp(names[i], "convert") == 0;
     if (!any_device) assert_says("--device WHICH");
     assert_says("examples:");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -518,6 +519,52 @@ static void the_built_in_network_runs(void **state) {
   assert_says(": ok");
 }
 
+/* Weights of a file: the same answer as that of the network whose weights they are, and no other. */
+static void built_in_networks_take_weights(void **state) {
+  (void)state;
+  char path[600];
+  snprintf(path, sizeof path, "%s/five.safetensors", folder);
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=5,seed=9", path));
+  SUCCEEDS("$T run builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors --shape 1x3x48x48 --help");
+  assert_says("--weights FILE");
+  SUCCEEDS(
+      "$T classify --model builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors --json $I/rgb.jpg | grep -v builtin "
+      ">$D/stored");
+  SUCCEEDS(
+      "$T classify --model builtin:googlenet_bn:width=0.1,input=48,classes=5,seed=9 --json $I/rgb.jpg | grep -v builtin >$D/generated");
+  SUCCEEDS("$T classify --model builtin:googlenet_bn:width=0.1,input=48,classes=5 --json $I/rgb.jpg | grep -v builtin >$D/other");
+  SUCCEEDS("grep -q score $D/stored && cmp $D/stored $D/generated && ! cmp -s $D/stored $D/other");
+  SUCCEEDS("$T check builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors --image $I/rgb.jpg");
+  SUCCEEDS("$T bench builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors --repeat 1");
+  SUCCEEDS("$T plan builtin:googlenet_bn:width=0.1,input=48,transform_input=1 --weights $D/five.safetensors");
+  SUCCEEDS("$T selftest builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors");
+  SUCCEEDS("$T tune builtin:googlenet_bn:width=0.1,input=48 --weights $D/five.safetensors --dry-run --out $D/tuned");
+  FAILS(1, "they tell 5 classes apart, not 10", "$T plan builtin:googlenet_bn:width=0.1,input=48,classes=10 --weights $D/five.safetensors");
+  FAILS(1, "the weights do not fit the built-in network inception_v3", "$T bench builtin:inception_v3 --weights $D/five.safetensors");
+  FAILS(1, "this is no safetensors file", "$T plan builtin:inception_v3 --weights $M/colours.onnx");
+  FAILS(1, "nowhere.safetensors", "$T plan builtin:inception_v3 --weights $D/nowhere.safetensors");
+  FAILS(2, "has its own", "$T plan $M/colours.onnx --weights $D/five.safetensors");
+  FAILS(2, "belongs to one model", "$T tune --all --weights $D/five.safetensors");
+}
+
+static void built_in_networks_are_converted(void **state) {
+  (void)state;
+  char path[600];
+  snprintf(path, sizeof path, "%s/six.safetensors", folder);
+  assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=6,seed=4", path));
+  SUCCEEDS("$T convert builtin:googlenet_bn:width=0.1,input=48 --weights $D/six.safetensors -o $D/six.onnx");
+  SUCCEEDS("$T classify --model $D/six.onnx --json $I/rgb.jpg | grep -v onnx >$D/converted");
+  SUCCEEDS(
+      "$T classify --model builtin:googlenet_bn:width=0.1,input=48,classes=6,seed=4 --json $I/rgb.jpg | grep -v builtin >$D/generated");
+  SUCCEEDS("grep -q score $D/converted && cmp $D/converted $D/generated");
+  FAILS(1, "the weights do not fit", "$T convert builtin:inception_v3 --weights $D/six.safetensors -o $D/none.onnx");
+  FAILS(1, "cannot write", "$T convert builtin:googlenet_bn:width=0.1 -o $D/nowhere/none.onnx");
+  SUCCEEDS("test ! -e $D/none.onnx");
+  FAILS(2, "expected -o M.onnx", "$T convert builtin:googlenet_bn:width=0.1");
+  FAILS(2, "expected a built-in network", "$T convert $M/colours.onnx -o $D/none.onnx");
+  FAILS(2, "got 0", "$T convert -o $D/none.onnx");
+}
+
 /* ----------------------------------------------------------- standard output */
 
 static void output_that_cannot_be_written(void **state) {
@@ -556,6 +603,8 @@ int main(void) {
       cmocka_unit_test(memory_is_limited),
       cmocka_unit_test(devices_are_checked),
       cmocka_unit_test(the_built_in_network_runs),
+      cmocka_unit_test(built_in_networks_take_weights),
+      cmocka_unit_test(built_in_networks_are_converted),
       cmocka_unit_test(output_that_cannot_be_written),
   };
   return cmocka_run_group_tests_name("cli", tests, make_folder, remove_folder);

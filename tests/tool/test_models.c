@@ -50,7 +50,7 @@ static void json_says_the_same(void **state) {
   const cJSON *models = cJSON_GetObjectItem(root, "models"), *layer;
   assert_int_equal(cJSON_GetArraySize(models), 6);
   assert_string_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(models, 4), "name")->valuestring, "inception_v3");
-  assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetArrayItem(models, 4), "options")), 8);
+  assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetArrayItem(models, 4), "options")), 9);
   cJSON_Delete(root);
   SUCCEEDS("$T models googlenet_bn:classes=10,aux=1 --json");
   root = cJSON_Parse(out);

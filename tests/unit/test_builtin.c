@@ -11,7 +11,7 @@ static icn_status make(const char *spec) {
   icn_allocator allocator = icn_allocator_default();
   icn_source_init(&source, &allocator);
   icn_error_clear(&error);
-  return icn_builtin_make(spec, &source, &error);
+  return icn_builtin_make(spec, NULL, &source, &error);
 }
 
 static size_t count_ops(const char *op) {
@@ -284,7 +284,7 @@ static void running_out_of_memory_is_a_status(void **state) {
     size_t left = limits[i];
     icn_allocator allocator = {&left, limited_allocate, limited_release};
     icn_source_init(&source, &allocator);
-    assert_int_equal(icn_builtin_make("inception_v3", &source, &error), ICN_NO_MEMORY);
+    assert_int_equal(icn_builtin_make("inception_v3", NULL, &source, &error), ICN_NO_MEMORY);
     assert_non_null(strstr(error.message, "bytes for a built-in network"));
     icn_source_fini(&source);
   }
@@ -309,7 +309,7 @@ static void a_description_without_memory_is_a_status(void **state) {
 
 static void the_list_names_what_can_be_made(void **state) {
   (void)state;
-  assert_true(icn_builtin_count() == 5);
+  assert_true(icn_builtin_count() == 6);
   for (size_t i = 0; i < icn_builtin_count(); i++) {
     const icn_builtin_info info = icn_builtin_get_info(i);
     assert_true(strlen(info.summary) > 10 && strlen(info.source) > 10);

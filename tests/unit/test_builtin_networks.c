@@ -248,7 +248,7 @@ static void check_description(const char *spec) {
   check_order(&d, spec);
   icn_source_init(&made.source, &allocator);
   icn_graph_init(&made.graph, &allocator);
-  if (icn_builtin_make(spec, &made.source, &error) != ICN_OK) fail_msg("%s: %s", spec, error.message);
+  if (icn_builtin_make(spec, NULL, &made.source, &error) != ICN_OK) fail_msg("%s: %s", spec, error.message);
   if (icn_import(&made.source, NULL, 0, 1, &made.graph, &error) != ICN_OK) fail_msg("%s: %s", spec, error.message);
   for (size_t i = 0; i < d.count; i++) {
     const icn_shape shape = icn_shape_make(d.layers[i].rank, d.layers[i].dim);
@@ -297,7 +297,7 @@ static void adaptive_pools_have_pytorchs_windows(void **state) {
   icn_source source;
   icn_error error;
   icn_source_init(&source, &allocator);
-  assert_int_equal(icn_builtin_make("googlenet_bn:width=0.1,aux=1", &source, &error), ICN_OK);
+  assert_int_equal(icn_builtin_make("googlenet_bn:width=0.1,aux=1", NULL, &source, &error), ICN_OK);
   size_t found = 0;
   for (size_t t = 0; t < source.tensor_count; t++) {
     const bool along_h = strcmp(source.tensors[t].name, "aux1.pool.means_h") == 0;

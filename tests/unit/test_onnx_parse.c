@@ -452,6 +452,7 @@ static void other_files_are_recognised(void **state) {
     const char *words;
   } files[] = {{"", 0, "the file is empty"},
                {"\xff\xd8\xff\xe0\x00\x10JFIF", 10, "a JPEG picture"},
+               {"\x10\0\0\0\0\0\0\0{\"a\":{}}", 16, "a safetensors file, which has weights and no network"},
                {"\x89PNG\r\n\x1a\n", 8, "a PNG picture"},
                {"PK\x03\x04....", 8, "PyTorch"},
                {"\x1c\x00\x00\x00TFL3", 8, "TensorFlow Lite"},

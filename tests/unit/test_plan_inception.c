@@ -34,7 +34,8 @@ static network *load(const char *path, const char *spec, int64_t batch) {
   icn_graph_init(&n->graph, &allocator);
   size_t bytes = 0;
   if (path != NULL) n->file = read_file(path, &bytes);
-  icn_status status = path != NULL ? icn_onnx_parse(n->file, bytes, NULL, &n->source, &error) : icn_builtin_make(spec, &n->source, &error);
+  icn_status status =
+      path != NULL ? icn_onnx_parse(n->file, bytes, NULL, &n->source, &error) : icn_builtin_make(spec, NULL, &n->source, &error);
   if (status == ICN_OK) status = icn_import(&n->source, NULL, 0, batch, &n->graph, &error);
   if (status == ICN_OK) status = icn_passes_run(&n->graph, NULL, NULL, &error);
   if (status != ICN_OK) fail_msg("%s", error.message);
