@@ -5,7 +5,10 @@
 #include <pb_encode.h>
 #include <string.h>
 
-enum { MODEL_IR_VERSION = 1, MODEL_PRODUCER = 2, MODEL_GRAPH = 7, MODEL_OPSET = 8, OPSET_VERSION = 2 };
+#include "recipe_text.h"
+
+enum { MODEL_IR_VERSION = 1, MODEL_PRODUCER = 2, MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14, OPSET_VERSION = 2 };
+enum { METADATA_KEY = 1, METADATA_VALUE = 2 };
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5, NODE_DOMAIN = 7 };
 enum { ATTR_NAME = 1, ATTR_F = 2, ATTR_I = 3, ATTR_S = 4, ATTR_FLOATS = 7, ATTR_INTS = 8, ATTR_TYPE = 20 };
@@ -147,10 +150,16 @@ static bool put_graph(pb_ostream_t *out, const void *what) {
 
 static bool put_opset(pb_ostream_t *out, const void *what) { return put_int(out, OPSET_VERSION, *(const int64_t *)what); }
 
+/* The preprocessing recipe, which the file then carries. */
+static bool put_recipe(pb_ostream_t *out, const void *what) {
+  return put_text(out, METADATA_KEY, ICN_RECIPE_KEY) && put_text(out, METADATA_VALUE, what);
+}
+
 static bool put_model(pb_ostream_t *out, const void *what) {
   const writing *w = what;
   return put_int(out, MODEL_IR_VERSION, w->source->ir_version) && put_text(out, MODEL_PRODUCER, w->source->producer) &&
-         put_message(out, MODEL_OPSET, put_opset, &w->source->opset) && put_message(out, MODEL_GRAPH, put_graph, w);
+         put_message(out, MODEL_OPSET, put_opset, &w->source->opset) && put_message(out, MODEL_GRAPH, put_graph, w) &&
+         (w->source->recipe == NULL || put_message(out, MODEL_METADATA, put_recipe, w->source->recipe));
 }
 
 static bool to_sink(pb_ostream_t *out, const pb_byte_t *data, size_t bytes) {

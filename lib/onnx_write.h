@@ -11,8 +11,8 @@ typedef struct icn_onnx_sink {
 } icn_onnx_sink;
 
 /* What built-in networks consist of: attributes that are numbers, lists of them and texts; float tensors, written as float32 whatever they
- * are held as. shapes[i] is that of output i, a dimension of -1 is open. Fails: ICN_UNSUPPORTED (another kind of attribute or tensor; more
- * than 2 GiB, which is what a protocol buffer may have), and as the sink does. */
+ * are held as, and the preprocessing recipe. shapes[i] is that of output i, a dimension of -1 is open. Fails: ICN_UNSUPPORTED (another kind
+ * of attribute or tensor; more than 2 GiB, which is what a protocol buffer may have), and as the sink does. */
 icn_status icn_onnx_write(const icn_source *source, const icn_shape *shapes, const icn_onnx_sink *sink, icn_error *error);
 
 #endif

@@ -553,10 +553,10 @@ static void built_in_networks_are_converted(void **state) {
   snprintf(path, sizeof path, "%s/six.safetensors", folder);
   assert_true(safetensors_write_network("googlenet_bn:width=0.1,input=48,classes=6,seed=4", path));
   SUCCEEDS("$T convert builtin:googlenet_bn:width=0.1,input=48 --weights $D/six.safetensors -o $D/six.onnx");
-  SUCCEEDS("$T classify --model $D/six.onnx --json $I/rgb.jpg | grep -v onnx >$D/converted");
+  SUCCEEDS("$T classify --model $D/six.onnx --json $I/rgb.jpg | grep -vE 'onnx|recipe_from' >$D/converted");
   SUCCEEDS(
       "$T classify --model builtin:googlenet_bn:width=0.1,input=48,classes=6,seed=4 --json $I/rgb.jpg | grep -v builtin >$D/generated");
-  SUCCEEDS("grep -q score $D/converted && cmp $D/converted $D/generated");
+  SUCCEEDS("grep -q score $D/converted && grep -q torchvision $D/converted && cmp $D/converted $D/generated"); /* the recipe goes along */
   FAILS(1, "the weights do not fit", "$T convert builtin:inception_v3 --weights $D/six.safetensors -o $D/none.onnx");
   FAILS(1, "cannot write", "$T convert builtin:googlenet_bn:width=0.1 -o $D/nowhere/none.onnx");
   SUCCEEDS("test ! -e $D/none.onnx");

@@ -78,6 +78,8 @@ static void assert_tensors(const icn_source_tensor *left, const icn_source_tenso
 
 static void assert_sources(const icn_source *left, const icn_source *right) {
   assert_int_equal(left->ir_version, right->ir_version);
+  assert_true((left->recipe == NULL) == (right->recipe == NULL));
+  if (left->recipe != NULL) assert_string_equal(left->recipe, right->recipe);
   assert_int_equal(left->opset, right->opset);
   assert_string_equal(left->producer, right->producer);
   assert_int_equal(left->node_count, right->node_count);
