@@ -12,14 +12,16 @@
  *        convolutional neural networks, 2012: "five 224 x 224 patches (the four corner patches and the center patch)" of 256 x 256;
  *        the order is torchvision's FiveCrop.)
  *   10   The same five, each followed by its mirror image (the same paper: "as well as their horizontal reflections").
- *   144  4 scales x 3 squares x 6 x 2 (Szegedy and others: Going deeper with convolutions, 2014, section 7). The picture is resized so that
- * its shorter side is S * {256, 288, 320, 352} / 224, rounded to the nearest, and the longer one in proportion, rounded down. Of each size
- * the left, middle and right square, of upright pictures the top, middle and bottom one. Of each square the top left, top right, bottom
- * left, bottom right and middle W x H, and the square resized to W x H; each followed by its mirror image. Indices run through the mirrors
- * first, then these six, then the squares, then the scales. Of a square picture the three squares are one. 12   Ours: the first scale and
- * the middle square of the 144, so 6 x 2. "12 crops" stand in the tables of the papers on Inception-v3 and Inception-v4, which do not say
- * what they are; of all the sets of twelve within the 144 that have its six parts and their mirrors, this one is the nearest to what a
- * single crop sees.
+ *   144  4 scales x 3 squares x 6 x 2 (Szegedy and others: Going deeper with convolutions, 2014, section 7). The picture is resized so
+ *        that its shorter side is S * {256, 288, 320, 352} / 224, rounded to the nearest, and the longer one in proportion, rounded down.
+ *        Of each size the left, middle and right square, of upright pictures the top, middle and bottom one. Of each square the top left,
+ *        top right, bottom left, bottom right and middle W x H, and the square resized to W x H; each followed by its mirror image.
+ *        Indices run through the mirrors first, then these six, then the squares, then the scales. Of a square picture the three squares
+ *        are one.
+ *
+ *   12   Ours: the first scale and the middle square of the 144, so 6 x 2. "12 crops" stand in the tables of the papers on Inception-v3
+ *        and Inception-v4, which do not say what they are; of all the sets of twelve within the 144 that have its six parts and their
+ *        mirrors, this one is the nearest to what a single crop sees.
  *
  * 12 and 144 look at the whole picture, whatever part of it and whatever size the recipe has for one crop. */
 #ifndef ICN_LIB_CROPS_H
