@@ -174,15 +174,18 @@ done:
   return status;
 }
 
-/* Of the queue that the last launch went to: others are not far from there. */
+/* *given ends when all queues have come to here. */
 static icn_status mark_portion(icn_dispatch *dispatch, cl_event *given, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_cl *cl = dispatch->runtime->cl;
-  const icn_schedule *schedule = &dispatch->schedule;
-  const int queue = dispatch->next == 0 ? 0 : schedule->commands[dispatch->next - 1].queue;
-  ICN_CL(cl->clEnqueueMarkerWithWaitList(dispatch->queues[queue], 0, NULL, given));
+  const cl_uint queues = (cl_uint)dispatch->schedule.queue_count;
+  cl_uint count = 0;
+  for (; queues > 1 && count < queues; count++)
+    ICN_CL(cl->clEnqueueMarkerWithWaitList(dispatch->queues[count], 0, NULL, &dispatch->waits[count]));
+  ICN_CL(cl->clEnqueueMarkerWithWaitList(dispatch->queues[0], count, count > 0 ? dispatch->waits : NULL, given));
   ICN_TRY(flush_all(dispatch, error));
 done:
+  for (cl_uint i = 0; i < count; i++) (void)cl->clReleaseEvent(dispatch->waits[i]);
   return status;
 }
 

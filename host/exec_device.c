@@ -174,7 +174,7 @@ static icn_status plan_and_bind(icn_executor *executor, const icn_device_desc *d
     status = bind_step(executor, i, error);
     if (status == ICN_UNSUPPORTED || (status == ICN_BUILD && !own_kernels)) {
       *refused = executor->plan.layers[executor->plan.steps[i].layer].choice.row->name;
-      icn_vetting_refused(vetting, (size_t)executor->plan.steps[i].layer, error);
+      if (status == ICN_BUILD) icn_vetting_refused(vetting, (size_t)executor->plan.steps[i].layer, error); /* others cost nothing */
     }
     if (status != ICN_OK) goto done;
   }
@@ -182,6 +182,13 @@ static icn_status plan_and_bind(icn_executor *executor, const icn_device_desc *d
 done:
   if (status == ICN_MISMATCH && own_kernels) *refused = NULL;
   return status;
+}
+
+/* As before the plan. */
+static icn_status begin_anew(icn_executor *executor, const icn_graph *imported, icn_error *error) {
+  release_launches_and_buffers(executor);
+  icn_plan_fini(&executor->plan);
+  return icn_graph_copy(imported, &executor->graph, error);
 }
 
 /* False when the list is full. */
@@ -222,21 +229,25 @@ icn_status icn_exec_device_prepare(icn_executor *executor, const icn_executor_op
     const char *refused = NULL;
     icn_error_clear(&problem);
     status = plan_and_bind(executor, &desc, &request, &vetting, &refused, &problem);
+    icn_exec_weights_settle(executor, status == ICN_OK); /* of a plan that is refused none are kept */
+    if (status != ICN_OK && refused == NULL && icn_vetting_tries_again(&vetting)) {
+      memcpy(desc.refused_rows, icn_runtime_desc(executor->runtime)->refused_rows, sizeof desc.refused_rows);
+      dropped = NULL;
+      ICN_TRY(begin_anew(executor, &imported, error));
+      continue;
+    }
     if (dropped != NULL && status == ICN_UNSUPPORTED && refused == NULL) { /* no plan without it */
       ICN_FAIL(refusal.status, "kernel row '%s': %.400s; no other kernel row takes its place", dropped, refusal.message);
     }
     if (dropped != NULL) {
       icn_log(&executor->context->logger, ICN_LOG_WARNING, "kernel row '%s' is not used on this device: %s", dropped, refusal.message);
     }
-    icn_exec_weights_settle(executor, status == ICN_OK); /* of a plan that is refused none are kept */
     vetting.succeeded = status == ICN_OK;
     if (status == ICN_OK) break;
     if (refused == NULL || !add_refused(&desc, refused)) ICN_FAIL(status, "%s", problem.message);
     dropped = refused;
     refusal = problem;
-    release_launches_and_buffers(executor);
-    icn_plan_fini(&executor->plan);
-    ICN_TRY(icn_graph_copy(&imported, &executor->graph, error));
+    ICN_TRY(begin_anew(executor, &imported, error));
   }
   ICN_TRY(icn_dispatch_create(executor->runtime, &executor->plan, options->schedule, bound_of, executor, &executor->dispatch, error));
   ICN_TRY(fill_layers(executor, error));

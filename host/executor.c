@@ -160,6 +160,8 @@ icn_status icn_executor_create_on(icn_model *model, const icn_executor_options *
     goto done;
   }
   ICN_TRY(executor_allocate(model, &options, device, runtime, &executor, error));
+  ICN_REQUIRE(options.window == 0 || executor->runtime == NULL || !executor->runtime->wrapped, ICN_UNSUPPORTED,
+              "on the caller's own queue a run is given at once, without a window: later launches would come behind the caller's");
   ICN_TRY(prepare(executor, &options, error));
   *result = executor;
   return ICN_OK;

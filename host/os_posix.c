@@ -140,14 +140,40 @@ icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, i
 
 /* ------------------------------------------------------ files piece by piece */
 
+/* What is to be replaced: *target, NEW: a symbolic link stays one. A device cannot be. *mode: a file's own, but not that others may write.
+ */
+static icn_status find_target(const char *path, char **target, mode_t *mode, icn_error *error) {
+  struct stat info;
+  *mode = 0644;
+  *target = NULL;
+  if (stat(path, &info) != 0) {
+    *target = strdup(path);
+    return *target != NULL ? ICN_OK : icn_error_memory(error, strlen(path) + 1, "the name of a file");
+  }
+  if (!S_ISREG(info.st_mode))
+    return icn_error_set(error, ICN_IO, "cannot write '%s': it is %s", path, S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+  if (access(path, W_OK) == 0) *target = realpath(path, NULL);
+  *mode = info.st_mode & 0755;
+  return *target != NULL ? ICN_OK : io_error(error, "cannot write", path, errno);
+}
+
 icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
-  char temporary[PATH_BYTES];
-  int file = create_temporary(path, 0644, temporary, sizeof temporary);
+  char temporary[PATH_BYTES], *target;
+  mode_t mode;
+  const icn_status status = find_target(path, &target, &mode, error);
+  if (status != ICN_OK) return status;
+  int file = create_temporary(target, 0600, temporary, sizeof temporary);
+  if (file >= 0 && fchmod(file, mode) != 0) {
+    close(file);
+    unlink(temporary);
+    file = -1;
+  }
+  if (file < 0) free(target);
   if (file < 0) return io_error(error, "cannot write", path, errno);
   writer->handle = file;
-  writer->path = strdup(path);
+  writer->path = target;
   writer->temporary = strdup(temporary);
-  if (writer->path != NULL && writer->temporary != NULL) return ICN_OK;
+  if (writer->temporary != NULL) return ICN_OK;
   unlink(temporary);
   icn_os_writer_abandon(writer);
   return icn_error_memory(error, strlen(temporary) + 1, "the name of a file");

@@ -109,6 +109,7 @@ icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, i
 
 icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
   char temporary[PATH_BYTES];
+  if (is_folder(path)) return icn_error_set(error, ICN_IO, "cannot write '%s': it is a folder", path);
   HANDLE file = create_temporary(path, temporary, sizeof temporary);
   if (file == INVALID_HANDLE_VALUE) return io_error(error, "cannot write", path, GetLastError());
   writer->handle = (intptr_t)file;

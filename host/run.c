@@ -243,7 +243,8 @@ icn_status icn_run_notify(icn_run *run, icn_run_callback callback, void *user, i
   icn_error_clear(error);
   ICN_REQUIRE(run != NULL && callback != NULL, ICN_ARGUMENT, "icn_run_notify: %s is NULL", run == NULL ? "run" : "callback");
   ICN_REQUIRE(run->notice == NULL, ICN_STATE, "the run has a callback already");
-  if (run->left > 0 && icn_exec_device_feed(run, ICN_FEED_ALL) != ICN_OK) ICN_FAIL(run->status, "%s", run->error.message);
+  const bool in_flight = run->executor->active == run && run->executor->runtime != NULL;
+  if (in_flight && icn_exec_device_feed(run, ICN_FEED_ALL) != ICN_OK) ICN_FAIL(run->status, "%s", run->error.message);
   ICN_TRY(make_notice(run, callback, user, error));
   if (run->ended == NULL || run->executor->active != run) {
     call(run->notice, run->status);

@@ -212,6 +212,7 @@ static icn_status hash_layer(hashing *h, const icn_plan_layer *layer, char hash[
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) hash_bytes(&state, texts[i], strlen(texts[i]));
   const uint32_t numbers[] = {(uint32_t)sizeof(void *), desc->vector_width}; /* one folder may serve processes of both sizes */
   hash_bytes(&state, numbers, sizeof numbers);
+  hash_bytes(&state, &desc->quirks, sizeof desc->quirks); /* work-arounds may make the difference */
   hash_bytes(&state, layer->choice.config.value, sizeof layer->choice.config.value);
   for (int i = 0; i < layer->emit.launch_count; i++) {
     icn_cache_key program;
@@ -258,7 +259,7 @@ static const icn_kernel_entry *outcome_of(const icn_vetting *v, const char *hash
 }
 
 /* Fails with what is known against a layer's kernel or its row. */
-static icn_status object(const icn_vetting *v, const icn_plan_layer *layer, const icn_kernel_entry *outcome, icn_error *error) {
+static icn_status object(icn_vetting *v, const icn_plan_layer *layer, const icn_kernel_entry *outcome, icn_error *error) {
   icn_status status = ICN_OK;
   const icn_kernel_entry *out = quarantine_of(v, layer->choice.row->name);
   if (out != NULL)
@@ -267,9 +268,9 @@ static icn_status object(const icn_vetting *v, const icn_plan_layer *layer, cons
   if (outcome != NULL && outcome->state == ICN_KERNEL_WRONG)
     ICN_FAIL(ICN_MISMATCH, "its self-test for layer '%s' has failed (%s; see 'clinception quarantine'): %s", layer->name, outcome->date,
              outcome->note);
-  if (outcome != NULL && outcome->state == ICN_KERNEL_REFUSED && icn_kernel_is_out(outcome, v->date))
-    ICN_FAIL(ICN_BUILD, "it was not built for layer '%s' (%s; see 'clinception quarantine'): %s", layer->name, outcome->date,
-             outcome->note);
+  if (outcome == NULL || outcome->state != ICN_KERNEL_REFUSED || !icn_kernel_is_out(outcome, v->date) || v->tries_refused) goto done;
+  v->refused_from_memory = true;
+  ICN_FAIL(ICN_BUILD, "it was not built for layer '%s' (%s; see 'clinception quarantine'): %s", layer->name, outcome->date, outcome->note);
 done:
   return status;
 }
@@ -296,6 +297,12 @@ icn_status icn_vetting_plan(icn_vetting *v, const char **refused, icn_error *err
           v->kernel_count, icn_os_seconds() - start);
 done:
   return status;
+}
+
+bool icn_vetting_tries_again(icn_vetting *v) {
+  const bool again = v->refused_from_memory && !v->tries_refused;
+  v->tries_refused = true;
+  return again;
 }
 
 /* ------------------------------------------------------------------- markers */

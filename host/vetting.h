@@ -39,6 +39,8 @@ typedef struct icn_vetting {
   bool building;                           /* says it */
   bool marker_stays;                       /* one of ours lies in the file */
   bool succeeded;                          /* there is a plan whose kernels all build; set by who plans */
+  bool refused_from_memory;                /* a kernel, because it was not built within the last day */
+  bool tries_refused;                      /* no longer */
   icn_arena arena;
   icn_vetting_kernel *kernels; /* of the plan at hand, kernel_count of them */
   size_t kernel_count;
@@ -54,6 +56,8 @@ icn_status icn_vetting_begin(icn_vetting *v, icn_executor *executor, icn_self_te
 /* The executor has a plan. Fails with *refused, a row of it: ICN_MISMATCH (known to compute wrongly), ICN_DEVICE (in quarantine), ICN_BUILD
  * (known not to build); else ICN_NO_MEMORY, ICN_IO. */
 icn_status icn_vetting_plan(icn_vetting *v, const char **refused, icn_error *error);
+/* No plan was found: true, once, where kernels were refused from memory. They may build now, so all is to be tried anew. */
+bool icn_vetting_tries_again(icn_vetting *v);
 /* Before the programs of a layer are built: its row is what a crash from now on is due to. */
 void icn_vetting_enter(icn_vetting *v, size_t layer);
 /* They were not, for this reason. Remembered for a day, so that the next start does not wait for the compiler again, if in the end there

@@ -79,7 +79,8 @@ int64_t icn_net_classes(icn_net *net, const char *name) {
   const int64_t usual = net->options[ICN_NET_CLASSES];
   if (net->stored == NULL) return usual;
   const icn_stored_tensor *weight = icn_safetensors_find(net->stored->file, icn_net_name(net, name, "weight"));
-  const bool is_matrix = weight != NULL && weight->shape.rank == 2 && weight->shape.dim[0] >= 1;
+  const bool is_matrix =
+      weight != NULL && weight->supported && weight->shape.rank == 2 && weight->shape.dim[0] >= 1 && weight->shape.dim[0] <= INT32_MAX;
   if (is_matrix && net->stored->classes_of_file == 0) net->stored->classes_of_file = weight->shape.dim[0];
   return is_matrix && net->stored->classes_are_the_files ? weight->shape.dim[0] : usual;
 }

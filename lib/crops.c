@@ -98,7 +98,7 @@ static icn_status crop_of_square(int picture_width, int picture_height, int scal
   const int width = r->width, height = r->height;
   const int64_t side = larger_side(width, height), shorter = (side * (256 + 32 * scale) * 2 + 224) / (2 * 224);
   if (shorter * shorter > MOST_PIXELS)
-    return icn_error_set(error, ICN_UNSUPPORTED, "an input of %dx%d is too large for these crops: squares of %lld pixels a side", width,
+    return icn_error_set(error, ICN_ARGUMENT, "an input of %dx%d is too large for these crops: squares of %lld pixels a side", width,
                          height, (long long)shorter);
   take_whole_picture(crop, picture_width, picture_height);
   resize_shorter(crop, shorter);

@@ -41,7 +41,7 @@ typedef struct icn_crop {
 /* Is there such a number of crops? */
 bool icn_crops_exist(int crops);
 /* Crop `index` of `crops` for a picture and an input of these sizes. Fails: ICN_ARGUMENT (no such number or index, a recipe that cannot be,
- * sizes), ICN_UNSUPPORTED (squares of more than 2^28 pixels). */
+ * sizes, squares of more than 2^28 pixels). */
 icn_status icn_crop_at(const icn_preprocess *preprocess, int picture_width, int picture_height, int width, int height, int crops, int index,
                        icn_crop *crop, icn_error *error);
 /* What icn_image_to_crops does: float tensor[count][3][height][width], the crops [first, first + count). */

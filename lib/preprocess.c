@@ -33,6 +33,9 @@ icn_status icn_preprocess_recipe(icn_preprocess *preprocess, const char *name, i
                        name);
 }
 
+/* So that what is resized to have such a middle can be counted (crops.c). */
+#define LEAST_CENTRAL 0.001F
+
 icn_status icn_preprocess_check(const icn_preprocess *p, int width, int height, icn_error *error) {
   icn_status status = ICN_OK;
   ICN_REQUIRE(width > 0 && height > 0 && width <= 32768 && height <= 32768, ICN_ARGUMENT,
@@ -41,8 +44,8 @@ icn_status icn_preprocess_check(const icn_preprocess *p, int width, int height, 
               (int)p->resize);
   ICN_REQUIRE(p->resize_shorter >= -1 && p->resize_shorter <= 32768, ICN_ARGUMENT, "resize_shorter is %d; -1 to 32768 is allowed",
               p->resize_shorter);
-  ICN_REQUIRE(p->central > 0.0F && p->central <= 1.0F, ICN_ARGUMENT, "the central part is %g of the picture; above 0 to 1 is allowed",
-              (double)p->central);
+  ICN_REQUIRE(p->central >= LEAST_CENTRAL && p->central <= 1.0F, ICN_ARGUMENT, "the central part is %g of the picture; %g to 1 is allowed",
+              (double)p->central, (double)LEAST_CENTRAL);
   ICN_REQUIRE(isfinite(p->scale), ICN_ARGUMENT, "the scale of the pixels is not a finite number");
   for (int c = 0; c < 3; c++)
     ICN_REQUIRE(isfinite(p->mean[c]) && isfinite(p->std[c]) && p->std[c] != 0.0F, ICN_ARGUMENT,

@@ -136,7 +136,7 @@ static bool set_central(piece value, icn_preprocess *p) {
   float percent;
   if (value.length < 2 || value.start[value.length - 1] != '%') return false;
   value.length--;
-  if (!read_number(value, &percent) || !(percent > 0.0F && percent <= 100.0F)) return false;
+  if (!read_number(value, &percent) || !(percent >= 0.1F && percent <= 100.0F)) return false;
   p->central = (float)((double)percent / 100.0);
   return true;
 }
@@ -159,7 +159,7 @@ static const struct {
 } KEYS[] = {
     {"resize", set_resize, "bicubic, bilinear or nearest"},
     {"shorter", set_shorter, "a number of pixels from 1 to 32768, 8/7 or none"},
-    {"central", set_central, "a percentage such as 87.5%"},
+    {"central", set_central, "a percentage such as 87.5%, from 0.1%"},
     {"order", set_order, "rgb or bgr"},
     {"scale", set_scale, "a number such as 1/255"},
     {"mean", set_mean, "one number, or three with commas"},

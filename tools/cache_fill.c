@@ -66,7 +66,7 @@ static void tell(const fill *f, const char *path, const icn_device *device, doub
   }
   printf("%s on %s: ", path, device_title(device, title));
   if (programs == 0 && !weights)
-    printf("all there already (%.1f s)\n", seconds);
+    printf("nothing to add (%.1f s)\n", seconds);
   else
     printf("%zu programs%s added, %s, in %.1f s\n", programs, weights ? " and its packed weights" : "", bytes_text(bytes, size), seconds);
 }
@@ -88,6 +88,14 @@ static int fill_one(fill *f, const char *path, const icn_device *device) {
   return code;
 }
 
+/* What cannot be kept the library says as a warning. */
+static void count_complaints(void *user, icn_log_level level, const char *line) {
+  size_t *complaints = user;
+  if (level != ICN_LOG_WARNING) return;
+  fprintf(stderr, "clinception: warning: %s\n", line);
+  *complaints += strstr(line, "cache") != NULL;
+}
+
 static int fill_all(fill *f, const char *const *models, size_t count) {
   int code = session_open(&f->s, "cache fill", f->options);
   for (size_t i = 0; i < count && code == TOOL_OK; i++)
@@ -97,13 +105,17 @@ static int fill_all(fill *f, const char *const *models, size_t count) {
 
 int cache_fill(const session_options *options, const char *const *models, size_t count, bool json) {
   session_options own = *options;
+  size_t complaints = 0;
+  const icn_logger logger = {&complaints, ICN_LOG_WARNING, count_complaints};
   own.keep_programs = true;
+  own.logger = &logger;
   fill f = {.options = &own, .results = json ? cJSON_CreateArray() : NULL};
   int code = fill_all(&f, models, count);
   cJSON *root = json ? cJSON_CreateObject() : NULL;
   if (json && code == TOOL_OK) cJSON_AddStringToObject(root, "folder", icn_context_cache_folder(f.s.context));
   if (json) cJSON_AddItemToObject(root, "filled", f.results);
   session_close(&f.s);
+  if (code == TOOL_OK && complaints > 0) code = tool_fail("not everything could be kept, as the warning says");
   if (json && code == TOOL_OK) return json_print(root);
   cJSON_Delete(root);
   return code;

@@ -73,16 +73,22 @@ static int check_data(evaluation *e) {
 /* --------------------------------------------------------------------- run */
 
 /* What the summed probabilities of a picture say. A NaN is less than everything. */
-static void conclude(evaluation *e, size_t picture, const double *sums) {
+static int conclude(evaluation *e, size_t picture, const double *sums) {
   const size_t right = (size_t)e->data.pictures[picture].label;
   const double scale = 1.0 / (double)((size_t)e->o.crops * e->model_count), own = sums[right];
   size_t best = 0, rank = 1;
-  for (size_t c = 1; c < e->classes; c++)
-    if (sums[c] > sums[best] || (isnan(sums[best]) && !isnan(sums[c]))) best = c;
-  for (size_t c = 0; c < e->classes; c++)
-    rank += c != right && (sums[c] > own || (sums[c] == own && c < right) || (isnan(own) && (!isnan(sums[c]) || c < right)));
+  for (size_t c = 0; c < e->classes; c++) {
+    if (!isfinite(sums[c]))
+      return tool_fail(
+          "'%s': the models give class %zu a score that is no number: wrong weights, or kernels that are wrong here "
+          "('clinception check' looks at each layer)",
+          e->data.pictures[picture].name, c);
+    if (sums[c] > sums[best]) best = c;
+    rank += c != right && (sums[c] > own || (sums[c] == own && c < right));
+  }
   e->records[picture] = (eval_record){true, (int)best, (int)rank, (float)(sums[best] * scale), (float)(own * scale)};
   eval_results_add(e, picture);
+  return TOOL_OK;
 }
 
 /* One batch of rows: every model, then the pictures that end in it. */
@@ -96,7 +102,9 @@ static int run_rows(evaluation *e, int buffer, size_t first, size_t count, doubl
     const size_t row = first + k, picture = e->pending[row / crops];
     if (row % crops == 0) memset(sums, 0, e->classes * sizeof *sums);
     for (size_t i = 0; i < e->model_count; i++) eval_add_row(&e->models[i], k, e->classes, sums);
-    if (row % crops == crops - 1 && e->problems[picture] == NULL) conclude(e, picture, sums);
+    const bool complete = row % crops == crops - 1 && e->problems[picture] == NULL;
+    const int code = complete ? conclude(e, picture, sums) : TOOL_OK;
+    if (code != TOOL_OK) return code;
   }
   return eval_results_flush(e);
 }

@@ -28,10 +28,13 @@ static bool read_class(const char *text, long *number) {
   return true;
 }
 
+/* AMBIGUOUS: several classes have that name (of ImageNet's, "crane" and "maillot"). */
+enum { NO_LABEL = -1, AMBIGUOUS = -2 };
 static int find_label(const labels *l, const char *name) {
+  int found = NO_LABEL;
   for (size_t i = 0; i < l->lines.count; i++)
-    if (strcmp(l->lines.items[i], name) == 0) return (int)i;
-  return -1;
+    if (strcmp(l->lines.items[i], name) == 0) found = found == NO_LABEL ? (int)i : AMBIGUOUS;
+  return found;
 }
 
 /* ----------------------------------------------------------------- folders */
@@ -91,6 +94,7 @@ static int class_of_folder(const dataset *d, size_t index, const labels *l, long
   if (l->lines.count > 0 && !d->folders_are_numbers) {
     *label = find_label(l, d->folders[index]);
     if (*label >= 0) return TOOL_OK;
+    if (*label == AMBIGUOUS) return tool_fail("folder '%s' of '%s': several of the labels are that name", d->folders[index], d->path);
     return tool_fail("folder '%s' of '%s' is none of the %zu labels", d->folders[index], d->path, l->lines.count);
   }
   if (d->folders_are_numbers && read_class(d->folders[index], &number)) number += offset;
@@ -181,7 +185,8 @@ static bool is_heading(const char *file) {
 
 static int add_line(const dataset_options *options, const labels *l, size_t number, char *line, dataset *d) {
   long class = 0;
-  int label = -1;
+  int label = NO_LABEL;
+  line = trimmed(line);
   char *text = cut_label(line);
   if (text == NULL)
     return tool_fail("'%s', line %zu: expected a picture and its class, apart by a comma, a tab or a space", d->path, number);
@@ -190,6 +195,8 @@ static int add_line(const dataset_options *options, const labels *l, size_t numb
   if (number == 1 && is_heading(file)) return TOOL_OK;
   if (*file == '\0') return tool_fail("'%s', line %zu: the picture's name is missing", d->path, number);
   if (l->lines.count > 0) label = find_label(l, text);
+  if (label == AMBIGUOUS)
+    return tool_fail("'%s', line %zu: several of the labels are '%.60s': expected the class's number", d->path, number, text);
   if (label < 0) {
     if (!read_class(text, &class))
       return tool_fail("'%s', line %zu: '%.60s' is no class: expected a whole number%s", d->path, number, text,

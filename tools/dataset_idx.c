@@ -70,7 +70,9 @@ static int read_idx(const char *path, idx_file *file) {
 static char *labels_path(const char *path) {
   static const char *const PARTS[][2] = {{"images", "labels"}, {"idx3", "idx1"}, {"idx4", "idx1"}};
   char *name = tool_format("%s", path);
-  char *file = strrchr(name, '/') != NULL ? strrchr(name, '/') : name;
+  char *slash = strrchr(name, '/'), *backslash = strrchr(name, '\\'); /* Windows has both */
+  char *file = slash != NULL ? slash : name;
+  if (backslash > file) file = backslash;
   for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
     char *at = strstr(file, PARTS[i][0]);
     if (at != NULL) memcpy(at, PARTS[i][1], strlen(PARTS[i][1]));

@@ -29,12 +29,15 @@ eval_ahead *eval_ahead_open(evaluation *e) {
 
 /* A picture that cannot be read, or is too elongated to be resized, is counted; what is wrong with the recipe is wrong with all. */
 static void note(eval_ahead *a, size_t picture, const icn_error *error) {
+  const char *name = a->e->data.pictures[picture].name;
+  icn_error named = *error;
+  if (strstr(error->message, name) == NULL) (void)icn_error_set(&named, error->status, "'%.200s': %.280s", name, error->message);
   if (error->status == ICN_ARGUMENT || error->status == ICN_NO_MEMORY) {
     icn_mutex_lock(a->mutex);
-    a->failure = *error;
+    a->failure = named;
     icn_mutex_unlock(a->mutex);
   } else {
-    a->e->problems[picture] = tool_format("%s", error->message);
+    a->e->problems[picture] = tool_format("%s", named.message);
   }
 }
 

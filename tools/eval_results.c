@@ -49,7 +49,8 @@ static char *hash_of_data(const dataset *d) {
   growing all = {0};
   for (size_t i = 0; i < d->count; i++) grow_line(&all, tool_format("%d %s", d->pictures[i].label, d->pictures[i].name));
   if (d->idx != NULL) {
-    char *pixels = hash_text(d->idx, (uint64_t)d->count * (uint64_t)(d->idx_width * d->idx_height * d->idx_channels));
+    char *pixels =
+        hash_text(d->idx, (uint64_t)d->count * (uint64_t)((uint64_t)d->idx_width * (uint64_t)d->idx_height * (uint64_t)d->idx_channels));
     grow_line(&all, pixels);
   }
   char *text = hash_text(all.text, all.length);
@@ -77,9 +78,13 @@ static int describe_model(const eval_model *m, const char *weights, growing *hea
   icn_error error;
   const int code = hash_of_model(m->path, weights, &hash);
   if (code != TOOL_OK) return code;
-  if (icn_preprocess_text(&m->recipe, recipe, sizeof recipe, &error) != ICN_OK) return tool_error(&error);
+  if (icn_preprocess_text(&m->recipe, recipe, sizeof recipe, &error) != ICN_OK) {
+    free(hash);
+    return tool_error(&error);
+  }
   grow_line(head, tool_format("model: %s (%s)", m->path, hash));
   grow_line(head, tool_format("recipe: %s", recipe));
+  grow_line(head, tool_format("input: %dx%d", m->width, m->height));
   grow_line(head, tool_format("scores: %s", m->are_logits ? "logits" : "probabilities"));
   free(hash);
   return TOOL_OK;

@@ -30,7 +30,7 @@ static int apply_crop(const char *who, const char *text, icn_preprocess *recipe)
     return TOOL_OK;
   }
   double number = strtod(text, &end);
-  if (end != text && strcmp(end, "%") == 0 && number > 0.0 && number <= 100.0) {
+  if (end != text && strcmp(end, "%") == 0 && number >= 0.1 && number <= 100.0) {
     recipe->central = (float)(number / 100.0);
     recipe->resize_shorter = 0;
     return TOOL_OK;
@@ -40,8 +40,9 @@ static int apply_crop(const char *who, const char *text, icn_preprocess *recipe)
     recipe->central = 1.0F;
     return TOOL_OK;
   }
-  return tool_usage("%s: option --crop expects a number of pixels from 1 to 32768, a percentage such as 87.5%%, or none, got '%s'", who,
-                    text);
+  return tool_usage(
+      "%s: option --crop expects a number of pixels from 1 to 32768, a percentage such as 87.5%% (from 0.1%%), or none, got '%s'", who,
+      text);
 }
 
 int recipe_make(const char *who, const recipe_options *options, const icn_model *model, icn_preprocess *recipe, icn_recipe_origin *origin) {

@@ -16,7 +16,8 @@ extern "C" {
 /* As icn_executor_create, on the caller's `context`, `device` (one of the context's) and `queue` (of that context and device; on one that
  * is out of order, our commands still run one after another, with barriers between them). The context and the queue are retained until the
  * executor is destroyed. options->device must be NULL and options->cores 0; with options->profile the queue must have
- * CL_QUEUE_PROFILING_ENABLE, else layer times are 0; options->schedule is the default or ICN_SCHEDULE_IN_ORDER (else ICN_UNSUPPORTED). The
+ * CL_QUEUE_PROFILING_ENABLE, else layer times are 0; options->schedule is the default or ICN_SCHEDULE_IN_ORDER, and
+ * options->window 0 (else ICN_UNSUPPORTED). The
  * executor can also be run from host memory (icn_executor_run, icn_executor_submit); icn_run_wait waits for the run, not for what the
  * caller has put into the queue behind it. Each such executor holds its own copy of the weights. *executor is NEW. Fails: as
  * icn_executor_create; ICN_ARGUMENT when the objects do not belong together. */

@@ -260,6 +260,10 @@ static void wrong_objects_are_refused(void **state) {
   assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_UNSUPPORTED);
   assert_non_null(strstr(error.message, "in-order"));
   options = shaped_options();
+  options.window = 4; /* what is given later would come behind the caller's own commands */
+  assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_UNSUPPORTED);
+  assert_non_null(strstr(error.message, "without a window"));
+  options = shaped_options();
   options.disabled_passes = "no_such_pass"; /* fails late: what was retained is released (tear_down looks) */
   assert_int_equal(icn_opencl_executor_create(f->model, f->context, f->device, f->queue, &options, &executor, &error), ICN_ARGUMENT);
   assert_null(executor);

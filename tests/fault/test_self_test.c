@@ -217,6 +217,25 @@ static void a_build_that_fails_is_not_tried_again(void **state) {
   assert_int_equal(vetting_lines(ICN_KERNEL_REFUSED), 0);
 }
 
+/* What is remembered must not leave a layer without a row. */
+static void a_refusal_is_forgotten_where_it_is_in_the_way(void **state) {
+  play_stage *stage = play_begin(state);
+  play_scenario s = vetting_scenario();
+  icn_error error;
+  bool right = false;
+  vetting_fresh_cache();
+  stage->driver->set("build_fails", "conv_tile");
+  (void)builds_of_a_load(stage);
+  assert_true(vetting_lines(ICN_KERNEL_REFUSED) >= 1);
+  stage->driver->reset(); /* it builds now, and nothing else may be used */
+  s.forced_rows =
+      "-conv_direct,-conv_first_gpu,-conv_gpu,-conv_item,-conv_subgroup,-depthwise,-depthwise4,-winograd_3x3,-winograd_5x5,-winograd_line,-"
+      "winograd_stride2,-winograd_s2d,-winograd_split,-winograd_gpu,-winograd_item,-clblast_conv";
+  if (vetting_play(stage, &s, &right, &error) != ICN_OK) fail_msg("%s", error.message);
+  assert_int_equal(play_warnings_with(stage, NOT_USED), 0);
+  assert_int_equal(vetting_lines(ICN_KERNEL_REFUSED), 0);
+}
+
 /* Where no row is left the compiler may have other troubles, and they may pass. */
 static void a_load_that_fails_remembers_no_refusal(void **state) {
   play_stage *stage = play_begin(state);
@@ -312,6 +331,7 @@ int main(void) {
       cmocka_unit_test(the_second_start_tests_nothing),
       cmocka_unit_test(one_context_tests_once),
       cmocka_unit_test(a_build_that_fails_is_not_tried_again),
+      cmocka_unit_test(a_refusal_is_forgotten_where_it_is_in_the_way),
       cmocka_unit_test(a_load_that_fails_remembers_no_refusal),
       cmocka_unit_test(damaged_lines_are_skipped),
       cmocka_unit_test(failing_calls_are_orderly),

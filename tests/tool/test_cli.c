@@ -118,7 +118,7 @@ static void the_cache_is_filled_before_it_is_needed(void **state) {
   assert_says(" added, ");
   assert_int_equal(sh("ls $D/home/clinception/*.bin >$D/filled"), 0);
   SUCCEEDS(HOME_OF_ITS_OWN "$T cache fill $M/colours.onnx");
-  assert_says(": all there already (");
+  assert_says(": nothing to add (");
   SUCCEEDS(HOME_OF_ITS_OWN "$T cache fill $M/colours.onnx --json");
   assert_says("\"programs_added\":\t0");
   SUCCEEDS(HOME_OF_ITS_OWN "$T classify --model $M/colours.onnx $I/rgb.png");
@@ -559,6 +559,7 @@ static void built_in_networks_are_converted(void **state) {
   SUCCEEDS("grep -q score $D/converted && grep -q torchvision $D/converted && cmp $D/converted $D/generated"); /* the recipe goes along */
   FAILS(1, "the weights do not fit", "$T convert builtin:inception_v3 --weights $D/six.safetensors -o $D/none.onnx");
   FAILS(1, "cannot write", "$T convert builtin:googlenet_bn:width=0.1 -o $D/nowhere/none.onnx");
+  FAILS(1, "it is not a regular file", "mkfifo $D/pipe; $T convert builtin:googlenet_bn:width=0.1 -o $D/pipe");
   SUCCEEDS("test ! -e $D/none.onnx");
   FAILS(2, "expected -o M.onnx", "$T convert builtin:googlenet_bn:width=0.1");
   FAILS(2, "expected a built-in network", "$T convert $M/colours.onnx -o $D/none.onnx");

@@ -173,6 +173,33 @@ static void files_are_written_piece_by_piece(void **state) {
   assert_true(icn_os_remove(path));
 }
 
+/* What is replaced keeps its mode and stays behind its link; what is no file is refused. */
+static void pieces_replace_files_only(void **state) {
+  (void)state;
+  icn_error error;
+  icn_os_writer writer;
+  struct stat info;
+  char file[512], link[512];
+  snprintf(file, sizeof file, "%s", in_folder("target"));
+  snprintf(link, sizeof link, "%s", in_folder("link"));
+  assert_int_equal(icn_os_write_file(file, "old", 3, &error), ICN_OK);
+  assert_int_equal(chmod(file, 0640), 0);
+  assert_int_equal(symlink("target", link), 0);
+  assert_int_equal(icn_os_writer_open(link, &writer, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_append(&writer, "newer", 5, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_finish(&writer, "", 0, &error), ICN_OK);
+  assert_int_equal(lstat(link, &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  assert_int_equal(stat(file, &info), 0);
+  assert_int_equal(info.st_size, 5);
+  assert_int_equal(info.st_mode & 0777, 0640);
+  assert_true(icn_os_remove(link) && icn_os_remove(file));
+  assert_int_equal(icn_os_writer_open("/dev/null", &writer, &error), ICN_IO);
+  assert_says(&error, "'/dev/null': it is not a regular file");
+  assert_int_equal(icn_os_writer_open(folder, &writer, &error), ICN_IO);
+  assert_says(&error, "it is a folder");
+}
+
 static void files_are_read_piece_by_piece(void **state) {
   (void)state;
   icn_error error;
@@ -535,6 +562,7 @@ int main(void) {
       cmocka_unit_test(devices_are_written_not_replaced),
       cmocka_unit_test(a_write_cut_short_leaves_the_old_file),
       cmocka_unit_test(files_are_written_piece_by_piece),
+      cmocka_unit_test(pieces_replace_files_only),
       cmocka_unit_test(files_are_read_piece_by_piece),
       cmocka_unit_test(folders_are_listed),
       cmocka_unit_test(folders_and_links_are_listed),

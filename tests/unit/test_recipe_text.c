@@ -50,6 +50,7 @@ static void what_is_not_right_is_named(void **state) {
       {"unit shorter=", "from 1 to 32768"},
       {"unit central=87.5", "a percentage"},
       {"unit central=0%", "a percentage"},
+      {"unit central=1e-20%", "a percentage"}, /* the picture around such a middle has no size */
       {"unit central=101%", "a percentage"},
       {"unit central=%", "a percentage"},
       {"unit order=BGR", "rgb or bgr"},
