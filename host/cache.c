@@ -98,7 +98,7 @@ unsigned char *icn_cache_load(icn_share *share, const icn_cache_key *key, const 
 static icn_status write_entry(const char *path, const void *data, size_t bytes, icn_error *error) {
   icn_status status = ICN_OK;
   icn_os_writer writer;
-  ICN_TRY(icn_os_writer_open(path, &writer, error));
+  ICN_TRY(icn_os_writer_open_in_cache(path, &writer, error));
   status = icn_os_writer_append(&writer, data, bytes, error);
   if (status == ICN_OK) return icn_os_writer_finish(&writer, data, 0, error);
   icn_os_writer_abandon(&writer);

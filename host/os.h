@@ -24,13 +24,15 @@ void icn_os_advise_large_pages(void *memory, size_t bytes);
 /* Writes a whole file: to a temporary beside it, then renamed, so that it is there whole or not at all. */
 icn_status icn_os_write_file(const char *path, const void *data, size_t bytes, icn_error *error);
 /* The same piece by piece, for what is too large to hold: appended to a temporary, which takes the file's name when it is finished. Only
- * its owner can write to it, whatever the umask, and a link of that name is replaced, not followed. After open, exactly one of finish and
- * abandon, whatever failed in between. */
+ * its owner can write to it, whatever the umask. After open, exactly one of finish and abandon, whatever failed in between. A file of the
+ * user's that exists keeps its mode, and a link to it stays one. In a cache, where another user may have put it, whatever has that name
+ * is replaced, and a link is not followed. */
 typedef struct icn_os_writer {
   char *path, *temporary;
   intptr_t handle;
 } icn_os_writer;
 icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error);
+icn_status icn_os_writer_open_in_cache(const char *path, icn_os_writer *writer, icn_error *error);
 icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error);
 /* The first bytes of the file are `head` instead of what was appended there: what is known last may stand first. */
 icn_status icn_os_writer_finish(icn_os_writer *writer, const void *head, size_t bytes, icn_error *error);

@@ -157,19 +157,20 @@ static icn_status find_target(const char *path, char **target, mode_t *mode, icn
   return *target != NULL ? ICN_OK : io_error(error, "cannot write", path, errno);
 }
 
-icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
-  char temporary[PATH_BYTES], *target;
-  mode_t mode;
-  const icn_status status = find_target(path, &target, &mode, error);
-  if (status != ICN_OK) return status;
+/* Owns `target` from here on. */
+static icn_status open_writer(char *target, mode_t mode, icn_os_writer *writer, icn_error *error) {
+  char temporary[PATH_BYTES];
   int file = create_temporary(target, 0600, temporary, sizeof temporary);
   if (file >= 0 && fchmod(file, mode) != 0) {
     close(file);
     unlink(temporary);
     file = -1;
   }
-  if (file < 0) free(target);
-  if (file < 0) return io_error(error, "cannot write", path, errno);
+  if (file < 0) {
+    const icn_status status = io_error(error, "cannot write", target, errno);
+    free(target);
+    return status;
+  }
   writer->handle = file;
   writer->path = target;
   writer->temporary = strdup(temporary);
@@ -177,6 +178,18 @@ icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error
   unlink(temporary);
   icn_os_writer_abandon(writer);
   return icn_error_memory(error, strlen(temporary) + 1, "the name of a file");
+}
+
+icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error *error) {
+  char *target;
+  mode_t mode;
+  const icn_status status = find_target(path, &target, &mode, error);
+  return status != ICN_OK ? status : open_writer(target, mode, writer, error);
+}
+
+icn_status icn_os_writer_open_in_cache(const char *path, icn_os_writer *writer, icn_error *error) {
+  char *target = strdup(path);
+  return target != NULL ? open_writer(target, 0644, writer, error) : icn_error_memory(error, strlen(path) + 1, "the name of a file");
 }
 
 icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error) {

@@ -123,6 +123,11 @@ icn_status icn_os_writer_open(const char *path, icn_os_writer *writer, icn_error
   return icn_error_memory(error, strlen(temporary) + 1, "the name of a file");
 }
 
+/* A rename replaces a link here in either case. */
+icn_status icn_os_writer_open_in_cache(const char *path, icn_os_writer *writer, icn_error *error) {
+  return icn_os_writer_open(path, writer, error);
+}
+
 icn_status icn_os_writer_append(icn_os_writer *writer, const void *data, size_t bytes, icn_error *error) {
   const DWORD problem = write_all((HANDLE)writer->handle, data, bytes);
   return problem == 0 ? ICN_OK : io_error(error, "cannot write", writer->path, problem);

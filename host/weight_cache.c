@@ -179,7 +179,7 @@ static bool open_to_write(icn_weight_entry *entry, const uint64_t *bytes, size_t
     return false;
   }
   make_room(context, strrchr(entry->path, '/') + 1, entry->bytes);
-  entry->writing = icn_os_writer_open(entry->path, &entry->writer, &problem) == ICN_OK;
+  entry->writing = icn_os_writer_open_in_cache(entry->path, &entry->writer, &problem) == ICN_OK;
   if (entry->writing && icn_os_writer_append(&entry->writer, entry->head, (size_t)room, &problem) == ICN_OK) return true;
   complain(entry->context, "packed weights are not kept: %s", problem.message);
   return false;

@@ -193,6 +193,14 @@ static void pieces_replace_files_only(void **state) {
   assert_int_equal(stat(file, &info), 0);
   assert_int_equal(info.st_size, 5);
   assert_int_equal(info.st_mode & 0777, 0640);
+  assert_int_equal(icn_os_writer_open_in_cache(link, &writer, &error), ICN_OK); /* in a cache it is replaced */
+  assert_int_equal(icn_os_writer_append(&writer, "an entry", 8, &error), ICN_OK);
+  assert_int_equal(icn_os_writer_finish(&writer, "", 0, &error), ICN_OK);
+  assert_int_equal(lstat(link, &info), 0);
+  assert_true(S_ISREG(info.st_mode));
+  assert_int_equal(info.st_mode & 0777, 0644);
+  assert_int_equal(stat(file, &info), 0);
+  assert_int_equal(info.st_size, 5); /* what it pointed at: as it was */
   assert_true(icn_os_remove(link) && icn_os_remove(file));
   assert_int_equal(icn_os_writer_open("/dev/null", &writer, &error), ICN_IO);
   assert_says(&error, "'/dev/null': it is not a regular file");
