@@ -94,7 +94,8 @@ void icn_worker_join(icn_worker *worker) {
 static bool began_at(unsigned long process, unsigned long long *ticks, bool *known) {
   char path[64], line[1024], state = '?';
   *ticks = 0;
-  snprintf(path, sizeof path, "/proc/%lu/stat", process);
+  /* Its first thread's: qemu makes up a process's own /proc/N/stat, so that it would differ from what others read. */
+  snprintf(path, sizeof path, "/proc/%lu/task/%lu/stat", process, process);
   FILE *file = fopen(path, "re");
   *known = file != NULL;
   if (file == NULL) return false;
