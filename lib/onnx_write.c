@@ -168,6 +168,18 @@ static bool to_sink(pb_ostream_t *out, const pb_byte_t *data, size_t bytes) {
   return w->status == ICN_OK;
 }
 
+/* The floats alone, before anything counts bytes in a size_t, which may have 32 bits. */
+static icn_status check_bytes(const icn_source *source, icn_error *error) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < source->tensor_count && bytes <= INT32_MAX; i++) {
+    const uint64_t elems = (uint64_t)icn_shape_elems(&source->tensors[i].shape);
+    bytes += elems > INT32_MAX ? (uint64_t)INT32_MAX + 1 : elems * sizeof(float);
+  }
+  return bytes <= INT32_MAX ? ICN_OK
+                            : icn_error_set(error, ICN_UNSUPPORTED,
+                                            "the model's weights have more than the 2 GiB that an ONNX file in one piece may have");
+}
+
 static icn_status check_parts(const icn_source *source, icn_error *error) {
   icn_status status = ICN_OK;
   for (size_t i = 0; i < source->tensor_count; i++) {
@@ -193,6 +205,7 @@ icn_status icn_onnx_write(const icn_source *source, const icn_shape *shapes, con
   writing w = {source, shapes, sink, error, ICN_OK};
   pb_ostream_t sizing = PB_OSTREAM_SIZING, out = {.callback = to_sink, .state = &w, .max_size = SIZE_MAX};
   ICN_TRY(check_parts(source, error));
+  ICN_TRY(check_bytes(source, error));
   ICN_REQUIRE(put_model(&sizing, &w) && sizing.bytes_written <= INT32_MAX, ICN_UNSUPPORTED,
               "the model would have %zu bytes, and an ONNX file in one piece may have 2 GiB", sizing.bytes_written);
   if (!put_model(&out, &w)) status = w.status != ICN_OK ? w.status : icn_error_set(error, ICN_FORMAT, "the model cannot be encoded");
